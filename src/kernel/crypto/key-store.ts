@@ -1,0 +1,129 @@
+import { generateKeyPairSync, createPrivateKey, randomBytes, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { connect, arrayLiteral, type Database } from '../database/client.ts';
+import { KeyUnusable, type KeyEncryption } from './key-encryption.ts';
+
+type Row = { version: number; kek: number; wrapped: Buffer; jwk: JsonWebKey | null };
+
+/** An ES256 key: `kid` names it in a JWS header, `publicJwk` is what anybody may have. */
+export type SigningKey = {
+  kid: string;
+  privateKey: KeyObject;
+  publicJwk: JsonWebKey & { kid: string; alg: 'ES256'; use: 'sig' };
+};
+
+export type KeyStore = {
+  /** The key of a subject, made when there is none. */
+  createSubjectKey(subjectId: string): Promise<Buffer>;
+  /** The keys of subjects; a subject whose key was destroyed is absent. */
+  subjectKeys(subjectIds: readonly string[]): Promise<Map<string, Buffer>>;
+  /** A 32-byte secret of the service, made at first use, the same for all instances. */
+  secret(name: 'blind-index' | 'endpoints' | 'codes'): Promise<{ version: number; key: Buffer }>;
+  /** Signing keys, newest first, made at first use. Older ones still verify. */
+  signingKeys(name: 'tokens' | 'receipts'): Promise<SigningKey[]>;
+  database: Database;
+};
+
+/** The key store of DESIGN section 5 over its own database. Every key is wrapped; nothing is cached but what the caller keeps. */
+export const createKeyStore = (
+  url: string,
+  keyEncryption: KeyEncryption,
+  options: { prepare?: boolean } = {},
+): KeyStore => {
+  const database = connect(url, { connections: 2, name: 'askfirst-keys', ...options });
+
+  const service = async (name: string, make: () => { key: Buffer; jwk: JsonWebKey | null }): Promise<Row[]> => {
+    const read = () =>
+      database.query<Row>(
+        'select version, key_encryption_key as kek, wrapped, public_jwk as jwk from service_key where name = $1 order by version desc',
+        [name],
+      );
+    const found = await read();
+    if (found.length > 0) return found;
+    const { key, jwk } = make();
+    await database.query(
+      `insert into service_key (name, version, key_encryption_key, wrapped, public_jwk)
+       values ($1, 1, $2, decode($3, 'hex'), $4::jsonb) on conflict do nothing`,
+      [name, keyEncryption.current, (await keyEncryption.wrap(key)).toString('hex'), jwk && JSON.stringify(jwk)],
+    );
+    return read();
+  };
+
+  const subjectKeys: KeyStore['subjectKeys'] = async (subjectIds) => {
+    const rows = await database.query<{ id: string; kek: number; wrapped: Buffer }>(
+      'select subject_id as id, key_encryption_key as kek, wrapped from subject_key where subject_id = any($1::uuid[])',
+      [arrayLiteral(subjectIds)],
+    );
+    return new Map(
+      await Promise.all(rows.map(async (row) => [row.id, await keyEncryption.unwrap(row.kek, row.wrapped)] as const)),
+    );
+  };
+
+  return {
+    database,
+    subjectKeys,
+    createSubjectKey: async (subjectId) => {
+      await database.query(
+        `insert into subject_key (subject_id, key_encryption_key, wrapped) values ($1, $2, decode($3, 'hex')) on conflict do nothing`,
+        [subjectId, keyEncryption.current, (await keyEncryption.wrap(randomBytes(32))).toString('hex')],
+      );
+      const key = (await subjectKeys([subjectId])).get(subjectId);
+      if (!key) throw new KeyUnusable('the key of a subject was destroyed while it was made');
+      return key;
+    },
+    secret: async (name) => {
+      const [row] = await service(name, () => ({ key: randomBytes(32), jwk: null }));
+      return { version: row!.version, key: await keyEncryption.unwrap(row!.kek, row!.wrapped) };
+    },
+    signingKeys: async (name) => {
+      const rows = await service(name, () => {
+        const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+        return { key: privateKey.export({ format: 'der', type: 'pkcs8' }), jwk: publicKey.export({ format: 'jwk' }) };
+      });
+      return Promise.all(
+        rows.map(async (row) => {
+          const kid = `${name}-${row.version}`;
+          return {
+            kid,
+            privateKey: createPrivateKey({
+              key: await keyEncryption.unwrap(row.kek, row.wrapped),
+              format: 'der',
+              type: 'pkcs8',
+            }),
+            publicJwk: { ...row.jwk, kid, alg: 'ES256' as const, use: 'sig' as const },
+          };
+        }),
+      );
+    },
+  };
+};
+
+/** Wraps every key anew under the current key-encryption key, in small batches. `url` is the owner's. Answers how many it wrapped. */
+export const rewrapKeys = async (url: string, keyEncryption: KeyEncryption): Promise<number> => {
+  const database = connect(url, { connections: 1, name: 'askfirst-rewrap' });
+  let wrapped = 0;
+  try {
+    for (const [table, id] of [
+      ['subject_key', 'subject_id::text'],
+      ['service_key', `name || '/' || version`],
+    ] as const) {
+      for (;;) {
+        const rows = await database.query<{ id: string; kek: number; wrapped: Buffer }>(
+          `select ${id} as id, key_encryption_key as kek, wrapped from ${table} where key_encryption_key <> $1 limit 500`,
+          [keyEncryption.current],
+        );
+        if (rows.length === 0) break;
+        for (const row of rows) {
+          const anew = await keyEncryption.wrap(await keyEncryption.unwrap(row.kek, row.wrapped));
+          await database.query(
+            `update ${table} set wrapped = decode($1, 'hex'), key_encryption_key = $2 where ${id} = $3 and key_encryption_key = $4`,
+            [anew.toString('hex'), keyEncryption.current, row.id, row.kek],
+          );
+          wrapped++;
+        }
+      }
+    }
+    return wrapped;
+  } finally {
+    await database.end();
+  }
+};

@@ -1,0 +1,73 @@
+import postgres from 'postgres';
+import { drizzle } from 'drizzle-orm/postgres-js';
+import { AppError } from '../errors.ts';
+import { translated } from './errors.ts';
+
+export type Sql = postgres.Sql;
+
+/**
+ * One row set of one statement. The service never opens a conversation (`begin`): postgres.js 3.4.9 throws an uncatchable
+ * TypeError when the server drops a connection inside one, and one statement is all or nothing anyway.
+ */
+export type Database = {
+  /** Runs one statement; errors come translated. `$1` parameters; arrays as PostgreSQL array literals (see `arrayLiteral`). */
+  query<Row extends object>(text: string, parameters?: (string | number | null | boolean)[]): Promise<Row[]>;
+  /** Runs several statements as one implicit transaction (simple protocol), so that a migration is all or nothing. */
+  script(text: string): Promise<void>;
+  /** Drizzle's SQL-like builder for the calls that are not hot. */
+  orm: ReturnType<typeof drizzle>;
+  end(): Promise<void>;
+};
+
+export class DatabaseNotDurable extends AppError {
+  constructor(setting: string) {
+    super(
+      'database.not-durable',
+      'unavailable',
+      `PostgreSQL runs with ${setting}: an acknowledged event could be lost; set it to on`,
+    );
+  }
+}
+
+/** Opens a pool. `prepare: false` is for poolers that keep no prepared statements. Every statement ends within `statementTimeoutMs`. */
+export const connect = (
+  url: string,
+  options: { connections: number; prepare?: boolean; statementTimeoutMs?: number; name?: string },
+): Database => {
+  const prepare = options.prepare ?? true;
+  const sql = postgres(url, {
+    max: options.connections,
+    prepare,
+    connect_timeout: 3,
+    // postgres.js waits up to 20 s between tries by default; a restarted server should be found at once.
+    backoff: () => 0.1,
+    onnotice: () => {},
+    connection: {
+      application_name: options.name ?? 'askfirst',
+      statement_timeout: options.statementTimeoutMs ?? 10_000,
+      // A restrictive default: answers never depend on a server's local settings.
+      timezone: 'UTC',
+    },
+  });
+  const orm = drizzle(sql);
+  return {
+    query: <Row extends object>(text: string, parameters: (string | number | null | boolean)[] = []) =>
+      translated(sql.unsafe<Row[]>(text, parameters, { prepare, simple: false } as object)) as Promise<Row[]>,
+    script: async (text) => void (await translated(sql.unsafe(text).simple())),
+    orm,
+    end: () => sql.end({ timeout: 5 }),
+  };
+};
+
+/** `{a,b}` for values that need no quoting (uuid, hexadecimal, numbers): PostgreSQL parses it faster than JSON, postgres.js passes it through. */
+export const arrayLiteral = (values: readonly (string | number)[]): string => `{${values.join(',')}}`;
+
+/** Refuses a server that may forget what it acknowledged (promise 2). Throws DatabaseNotDurable. */
+export const assertDurable = async (database: Database): Promise<void> => {
+  const [row] = await database.query<{ fsync: string; commit: string; pages: string }>(
+    `select current_setting('fsync') fsync, current_setting('synchronous_commit') "commit", current_setting('full_page_writes') pages`,
+  );
+  if (row?.fsync !== 'on') throw new DatabaseNotDurable('fsync off');
+  if (row.commit === 'off') throw new DatabaseNotDurable('synchronous_commit off');
+  if (row.pages !== 'on') throw new DatabaseNotDurable('full_page_writes off');
+};

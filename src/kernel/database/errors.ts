@@ -1,0 +1,51 @@
+import { AppError } from '../errors.ts';
+
+/** The database cannot be reached, is starting, stopping or overloaded: nobody may conclude a permit from it. */
+export class DatabaseUnavailable extends AppError {
+  constructor() {
+    super('database.unavailable', 'unavailable', 'the database cannot be reached right now', { retryAfterSeconds: 1 });
+  }
+}
+
+/** The database refused a statement. Holds the SQLSTATE and the constraint: texts of drivers carry parameters, hence persons. */
+export class DatabaseRefused extends AppError {
+  readonly sqlState: string;
+  readonly constraint: string | undefined;
+
+  constructor(sqlState: string, constraint: string | undefined) {
+    super('database.refused', 'unprocessable', `the database refused the statement (SQLSTATE ${sqlState})`);
+    this.sqlState = sqlState;
+    this.constraint = constraint;
+  }
+}
+
+/** Connection exceptions (08), operator intervention (57P), insufficient resources (53), and what postgres.js and Node name themselves. */
+const unavailable = /^(08...|57P..|53...|57014|25006|CONNECTION_.*|CONNECT_TIMEOUT|E[A-Z_]+|55P03)$/;
+
+/** Whether a failed statement may or may not have been committed, so that only reading back can tell. */
+export const isUnavailable = (error: unknown): boolean => error instanceof DatabaseUnavailable;
+
+/**
+ * Translates whatever a driver threw. The original is dropped on purpose: Drizzle's message holds the SQL and its
+ * parameters, PostgreSQL's `detail` repeats the offending value.
+ */
+export const translateDatabaseError = (error: unknown): AppError => {
+  if (error instanceof AppError) return error;
+  const cause = (error as { cause?: unknown }).cause;
+  const source = (typeof (error as { code?: unknown }).code === 'string' ? error : (cause ?? error)) as {
+    code?: unknown;
+    constraint_name?: unknown;
+  };
+  const code = typeof source.code === 'string' ? source.code : 'XX000';
+  if (unavailable.test(code)) return new DatabaseUnavailable();
+  return new DatabaseRefused(code, typeof source.constraint_name === 'string' ? source.constraint_name : undefined);
+};
+
+/** Runs a database call and lets only translated errors out. */
+export const translated = async <T>(call: PromiseLike<T>): Promise<T> => {
+  try {
+    return await call;
+  } catch (error) {
+    throw translateDatabaseError(error);
+  }
+};

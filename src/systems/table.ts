@@ -1,0 +1,56 @@
+import { sql } from 'drizzle-orm';
+import { index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { bytea, instant } from '../kernel/database/columns.ts';
+
+/** OAuth clients of systems. The secret is 256 random bits, kept as SHA-256. */
+export const client = pgTable('client', {
+  id: text('id').primaryKey(),
+  system: text('system').notNull(),
+  secretHash: bytea('secret_hash').notNull(),
+  scopes: jsonb('scopes').$type<string[]>().notNull(),
+  createdAt: instant('created_at')
+    .notNull()
+    .default(sql`now()`),
+  revokedAt: instant('revoked_at'),
+});
+
+/** Where a system takes its obligations by webhook; the secret sealed under the service's key. */
+export const endpoint = pgTable('endpoint', {
+  system: text('system').primaryKey(),
+  url: text('url').notNull(),
+  sealedSecret: bytea('sealed_secret').notNull(),
+  sealedPreviousSecret: bytea('sealed_previous_secret'),
+  changedAt: instant('changed_at')
+    .notNull()
+    .default(sql`now()`),
+});
+
+/** What a system must do for a person. The row is the queue: due, next attempt, lease with fencing token. */
+export const obligation = pgTable(
+  'obligation',
+  {
+    subjectId: uuid('subject_id').notNull(),
+    id: uuid('id').notNull(),
+    system: text('system').notNull(),
+    kind: text('kind', { enum: ['unlink', 'stop'] }).notNull(),
+    facts: jsonb('facts').notNull(),
+    createdAt: instant('created_at').notNull(),
+    dueAt: instant('due_at').notNull(),
+    nextAttemptAt: instant('next_attempt_at').notNull(),
+    attempts: integer('attempts').notNull().default(0),
+    leaseToken: integer('lease_token').notNull().default(0),
+    leasedUntil: instant('leased_until'),
+    deliveredAt: instant('delivered_at'),
+    acknowledgedAt: instant('acknowledged_at'),
+    lastProblem: text('last_problem'),
+  },
+  (table) => [
+    primaryKey({ columns: [table.subjectId, table.id] }),
+    index('obligation_queue')
+      .on(table.nextAttemptAt)
+      .where(sql`acknowledged_at is null`),
+    index('obligation_of_system')
+      .on(table.system, table.id)
+      .where(sql`acknowledged_at is null`),
+  ],
+);
