@@ -1,14 +1,15 @@
-import { generateKeyPairSync, createPrivateKey, randomBytes, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
+import { calculateJwkThumbprint, type JWK } from 'jose';
 import { connect, arrayLiteral, type Database } from '../database/client.ts';
 import { KeyUnusable, type KeyEncryption } from './key-encryption.ts';
 
-type Row = { version: number; kek: number; wrapped: Buffer; jwk: JsonWebKey | null };
+type Row = { version: number; kek: number; wrapped: Buffer; jwk: JWK | null };
 
 /** An ES256 key: `kid` names it in a JWS header, `publicJwk` is what anybody may have. */
 export type SigningKey = {
   kid: string;
   privateKey: KeyObject;
-  publicJwk: JsonWebKey & { kid: string; alg: 'ES256'; use: 'sig' };
+  publicJwk: JWK & { kid: string; alg: 'ES256'; use: 'sig' };
 };
 
 export type KeyStore = {
@@ -31,7 +32,7 @@ export const createKeyStore = (
 ): KeyStore => {
   const database = connect(url, { connections: 2, name: 'askfirst-keys', ...options });
 
-  const service = async (name: string, make: () => { key: Buffer; jwk: JsonWebKey | null }): Promise<Row[]> => {
+  const service = async (name: string, make: () => { key: Buffer; jwk: JWK | null }): Promise<Row[]> => {
     const read = () =>
       database.query<Row>(
         'select version, key_encryption_key as kek, wrapped, public_jwk as jwk from service_key where name = $1 order by version desc',
@@ -77,11 +78,14 @@ export const createKeyStore = (
     signingKeys: async (name) => {
       const rows = await service(name, () => {
         const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-        return { key: privateKey.export({ format: 'der', type: 'pkcs8' }), jwk: publicKey.export({ format: 'jwk' }) };
+        return {
+          key: privateKey.export({ format: 'der', type: 'pkcs8' }),
+          jwk: publicKey.export({ format: 'jwk' }) as JWK,
+        };
       });
       return Promise.all(
         rows.map(async (row) => {
-          const kid = `${name}-${row.version}`;
+          const kid = await calculateJwkThumbprint(row.jwk!); // RFC 7638: the same key has the same name everywhere
           return {
             kid,
             privateKey: createPrivateKey({

@@ -1,0 +1,101 @@
+import { arrayLiteral } from '../kernel/database/client.ts';
+import { seal, unseal } from '../kernel/crypto/key-encryption.ts';
+import type { Caller, IdempotencyMark } from './change-subject.ts';
+import type { Reference, SubjectDeps } from './deps.ts';
+import { IdentifiersOfTwoSubjects, SubjectErased } from './errors.ts';
+import { formatIdentifier } from './identifier.ts';
+
+type Owner = { blindIndex: string; subjectId: string };
+
+const owners = (deps: SubjectDeps, references: readonly Reference[]): Promise<Owner[]> =>
+  deps.database.query<Owner>(
+    `select encode(blind_index, 'hex') as "blindIndex", subject_id as "subjectId" from identifier where blind_index = any($1::bytea[])`,
+    [arrayLiteral(references.map((reference) => `"\\\\x${reference.blindIndex}"`))],
+  );
+
+/** Adds identifiers to a subject. Those that somebody else took meanwhile are left with them. */
+const claim = async (
+  deps: SubjectDeps,
+  caller: Caller,
+  subjectId: string,
+  references: readonly (Reference & { shared?: boolean | undefined; observedAt?: string | undefined })[],
+): Promise<void> => {
+  const key = await deps.keys.createSubjectKey(subjectId);
+  const rows = references.map((reference) => ({
+    blind_index: `\\x${reference.blindIndex}`,
+    namespace: reference.namespace,
+    key_version: deps.secrets.blindIndex.version,
+    subject_id: subjectId,
+    sealed: `\\x${seal(key, Buffer.from(formatIdentifier(reference)), `identifier:${reference.blindIndex}`).toString('hex')}`,
+    shared: reference.shared ?? false,
+    observed_at: reference.observedAt,
+    recorded_by: caller.system,
+  }));
+  await deps.database.query(
+    `insert into identifier (blind_index, namespace, key_version, subject_id, sealed, shared, observed_at, recorded_by)
+     select blind_index, namespace, key_version, subject_id, sealed, shared, observed_at, recorded_by
+     from json_populate_recordset(null::identifier, $1::text::json) order by blind_index
+     on conflict (blind_index) do nothing`,
+    [JSON.stringify(rows)],
+  );
+};
+
+/**
+ * Finds or creates the one subject that all these identifiers belong to, and adds those that are new. Answers its pseudonymous id.
+ * Errors: IdentifiersOfTwoSubjects (a registration never merges people), SubjectErased.
+ */
+export const registerSubject = async (
+  deps: SubjectDeps,
+  caller: Caller,
+  input: {
+    references: readonly (Reference & { shared?: boolean | undefined; observedAt?: string | undefined })[];
+    subjectId?: string;
+    idempotency?: IdempotencyMark | undefined;
+  },
+): Promise<{ subjectId: string; created: boolean }> => {
+  const { references } = input;
+  const known = await owners(deps, references);
+  const subjectIds = new Set(known.map((owner) => owner.subjectId));
+  if (input.subjectId) subjectIds.add(input.subjectId);
+  if (subjectIds.size > 1) throw new IdentifiersOfTwoSubjects();
+  const [existing] = subjectIds;
+  const subjectId = existing ?? input.idempotency?.resourceId ?? deps.ids.uuid();
+  if (existing && (await deps.reader.state(existing)).erasedAt) throw new SubjectErased();
+  const taken = new Set(known.map((owner) => owner.blindIndex));
+  const fresh = references.filter((reference) => !taken.has(reference.blindIndex));
+  if (fresh.length > 0) {
+    await claim(deps, caller, subjectId, fresh);
+    // Two calls may have claimed the same identifier at once: whoever came second learns whose it is.
+    const now = await owners(deps, references);
+    if (now.some((owner) => owner.subjectId !== subjectId)) return registerSubject(deps, caller, { references });
+  }
+  await deps.writer.change(
+    subjectId,
+    {
+      verb: 'register-subject',
+      caller,
+      idempotency: input.idempotency && { ...input.idempotency, resourceId: subjectId },
+    },
+    (state) =>
+      fresh.length > 0 || state.version === 0 || input.idempotency ? { rows: [], result: undefined } : undefined,
+  );
+  return { subjectId, created: !existing };
+};
+
+/** The identifiers behind blind indexes, for those who must act on them; absent where the subject's key was destroyed. */
+export const openIdentifiers = async (
+  deps: SubjectDeps,
+  blindIndexes: readonly string[],
+): Promise<Map<string, string>> => {
+  const rows = await deps.database.query<{ blindIndex: string; subjectId: string; sealed: Buffer }>(
+    `select encode(blind_index, 'hex') as "blindIndex", subject_id as "subjectId", sealed from identifier where blind_index = any($1::bytea[])`,
+    [arrayLiteral(blindIndexes.map((index) => `"\\\\x${index}"`))],
+  );
+  const keys = await deps.keys.subjectKeys([...new Set(rows.map((row) => row.subjectId))]);
+  const opened = new Map<string, string>();
+  for (const row of rows) {
+    const key = keys.get(row.subjectId);
+    if (key) opened.set(row.blindIndex, unseal(key, row.sealed, `identifier:${row.blindIndex}`).toString());
+  }
+  return opened;
+};
