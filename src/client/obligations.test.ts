@@ -1,0 +1,95 @@
+import { Webhook } from 'standardwebhooks';
+import { describe, expect, it, vi } from 'vitest';
+import { obligationReceiver, type Obligation } from './obligations.ts';
+
+const secretOf = (letter: string) => `whsec_${Buffer.from(letter.repeat(32)).toString('base64')}`;
+const current = secretOf('n');
+const old = secretOf('o');
+const facts = { linkId: 'l1', identity: 'facebook:1029384756', customer: 'crm:4711 – Zoë' };
+const obligation: Obligation = { obligationId: 'o1', kind: 'unlink', dueAt: '2026-07-15T09:30:05Z', facts };
+const body = JSON.stringify({ type: 'obligation.unlink', timestamp: '2026-07-15T09:30:00Z', data: obligation });
+
+const signed = (secret = current, of = body, at = new Date()) => ({
+  'webhook-id': 'o1',
+  'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+  'webhook-signature': new Webhook(secret).sign('o1', at, of),
+});
+
+describe('a delivered obligation', () => {
+  it('is handed over and acknowledged when the handler has done it', async () => {
+    const handler = vi.fn(async () => undefined);
+    const receive = obligationReceiver([current], handler);
+    expect(await receive(body, signed())).toEqual({ status: 200, body: { acknowledged: true } });
+    expect(handler.mock.calls).toEqual([[obligation]]);
+  });
+
+  it('is taken as bytes and with the headers of either kind', async () => {
+    const receive = obligationReceiver([current], async () => undefined);
+    expect(await receive(Buffer.from(body), new Headers(signed()))).toMatchObject({ status: 200 });
+    expect(await receive(new TextEncoder().encode(body), signed())).toMatchObject({ status: 200 });
+  });
+
+  it('is not acknowledged by a handler that wants to do it later', async () => {
+    const receive = obligationReceiver([current], async () => 'later');
+    expect(await receive(body, signed())).toEqual({ status: 200, body: { acknowledged: false } });
+  });
+
+  it('is answered 500, to be delivered again, when the handler fails; the component gets its own error', async () => {
+    const failure = new Error('the link table is locked');
+    const receive = obligationReceiver([current], async () => {
+      throw failure;
+    });
+    expect(await receive(body, signed())).toEqual({ status: 500, body: { acknowledged: false }, error: failure });
+  });
+
+  it('counts under the old secret while secrets are exchanged, and under a list of signatures', async () => {
+    const receive = obligationReceiver([current, old], async () => undefined);
+    expect(await receive(body, signed(old))).toMatchObject({ status: 200 });
+    const both = {
+      ...signed(),
+      'webhook-signature': `${signed(secretOf('x'))['webhook-signature']} ${signed()['webhook-signature']}`,
+    };
+    expect(await obligationReceiver([current], async () => undefined)(body, both)).toMatchObject({ status: 200 });
+  });
+});
+
+describe('a delivery is refused before anything is done', () => {
+  const minutesAway = (minutes: number) => new Date(Date.now() + minutes * 60_000);
+  const { 'webhook-id': _, ...withoutId } = signed();
+  it.each([
+    ['signed with another secret', body, signed(old)],
+    ['changed by one letter', body.replace('l1', 'l2'), signed()],
+    ['under another id', body, { ...signed(), 'webhook-id': 'o2' }],
+    ['under another time', body, { ...signed(), 'webhook-timestamp': String(Math.floor(Date.now() / 1000) - 60) }],
+    ['older than five minutes', body, signed(current, body, minutesAway(-6))],
+    ['from the future', body, signed(current, body, minutesAway(6))],
+    ['without signature', body, { ...signed(), 'webhook-signature': undefined }],
+    ['without id', body, withoutId],
+    ['with an empty signature', body, { ...signed(), 'webhook-signature': 'v1,' }],
+    ['with a header given twice', body, { ...signed(), 'webhook-id': ['o1', 'o1'] }],
+    ['with a byte order mark in front', `\uFEFF${body}`, signed()],
+  ])('%s', async (_name, raw, headers) => {
+    const handler = vi.fn(async () => undefined);
+    const receive = obligationReceiver([current], handler);
+    expect(await receive(raw, headers)).toMatchObject({ status: 401 });
+    expect(await receive(Buffer.from(raw), headers)).toMatchObject({ status: 401 });
+    expect(handler).not.toHaveBeenCalled();
+  });
+
+  it.each(['', 'null', '[]', '{"data":null}', '{"data":{"obligationId":"o1"}}', 'not JSON'])(
+    'signed but no obligation: %j',
+    async (raw) => {
+      const handler = vi.fn(async () => undefined);
+      expect(await obligationReceiver([current], handler)(raw, signed(current, raw))).toMatchObject({ status: 400 });
+      expect(handler).not.toHaveBeenCalled();
+    },
+  );
+});
+
+describe('secrets', () => {
+  it('are checked when the receiver is made, not when the first obligation comes', () => {
+    expect(() => obligationReceiver([], async () => undefined)).toThrow('webhookSecrets');
+    expect(() => obligationReceiver(['whsec_'], async () => undefined)).toThrow();
+    expect(() => obligationReceiver(['whsec_not base64!'], async () => undefined)).toThrow();
+  });
+});

@@ -1,0 +1,94 @@
+import { Webhook } from 'standardwebhooks';
+
+/** What a component has to do because something changed for a person. */
+export type Obligation = {
+  obligationId: string;
+  /** `unlink`: end a link. `stop`: end the use for a purpose. A component must fail on a kind that it does not know. */
+  kind: string;
+  /** RFC 3339, UTC. */
+  dueAt: string;
+  /** What the kind needs: the link, the identifiers, the purpose. */
+  facts: Record<string, unknown>;
+};
+
+/**
+ * Does what the obligation asks. Resolving acknowledges it for good; resolving with `'later'` only takes the delivery, and
+ * `acknowledge` follows; throwing has it delivered again. It comes at least once: doing it twice must do no harm.
+ */
+export type ObligationHandler = (obligation: Obligation) => Promise<void | 'later'>;
+
+/** The answer to a delivery, to be sent as it is; `error` is what the handler threw, for the component's own log. */
+export type Receipt = { status: 200 | 400 | 401 | 500; body: { acknowledged: boolean }; error?: unknown };
+
+/** Takes the body as it arrived, byte for byte, and the request's headers. Never rejects. */
+export type ObligationReceiver = (
+  rawBody: string | Uint8Array,
+  headers: Headers | Record<string, string | string[] | undefined>,
+) => Promise<Receipt>;
+
+/**
+ * A receiver of signed deliveries (Standard Webhooks 1.0: HMAC-SHA256 over id, timestamp and body; five minutes of
+ * tolerance). Each secret counts, so that a new one can be taken up before the old one ends.
+ *
+ * @throws if there is no secret, or one that is not base64
+ */
+export const obligationReceiver = (secrets: readonly string[], handler: ObligationHandler): ObligationReceiver => {
+  if (secrets.length === 0) throw new TypeError('onObligation needs webhookSecrets');
+  const webhooks = secrets.map((secret) => new Webhook(secret));
+
+  return async (rawBody, headers) => {
+    // The bytes are what was signed: a byte order mark stays.
+    const body = typeof rawBody === 'string' ? rawBody : new TextDecoder('utf-8', { ignoreBOM: true }).decode(rawBody);
+    if (!webhooks.some((webhook) => isSigned(webhook, body, headers))) return refusal(401);
+    const obligation = readDelivery(body);
+    if (!obligation) return refusal(400);
+    try {
+      return { status: 200, body: { acknowledged: (await handler(obligation)) !== 'later' } };
+    } catch (error) {
+      return { ...refusal(500), error };
+    }
+  };
+};
+
+const refusal = (status: 400 | 401 | 500): Receipt => ({ status, body: { acknowledged: false } });
+
+const isSigned = (webhook: Webhook, body: string, headers: Parameters<ObligationReceiver>[1]): boolean => {
+  const header = (name: string): string => {
+    const value = headers instanceof Headers ? headers.get(name) : headers[name];
+    return typeof value === 'string' ? value : '';
+  };
+  try {
+    webhook.verify(
+      body,
+      {
+        'webhook-id': header('webhook-id'),
+        'webhook-timestamp': header('webhook-timestamp'),
+        'webhook-signature': header('webhook-signature'),
+      },
+      { jsonParse: false },
+    );
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const readDelivery = (body: string): Obligation | undefined => {
+  try {
+    return readObligation((JSON.parse(body) as { data?: unknown } | null)?.data);
+  } catch {
+    return undefined;
+  }
+};
+
+/** An obligation as it stands in a delivery's `data` and in the pulled list. */
+export const readObligation = (value: unknown): Obligation | undefined => {
+  const { obligationId, kind, dueAt, facts } = (value ?? {}) as Record<string, unknown>;
+  return typeof obligationId === 'string' &&
+    typeof kind === 'string' &&
+    typeof dueAt === 'string' &&
+    typeof facts === 'object' &&
+    facts !== null
+    ? { obligationId, kind, dueAt, facts: facts as Record<string, unknown> }
+    : undefined;
+};
