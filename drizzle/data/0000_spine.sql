@@ -139,6 +139,7 @@ CREATE TABLE "subject_state" (
 	"restricted_at" timestamp with time zone,
 	"erased_at" timestamp with time zone,
 	"review_at" timestamp with time zone,
+	"reviewed_policy" text,
 	"changed_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
@@ -182,5 +183,5 @@ CREATE INDEX "denial_decided" ON "denial" USING btree ("decided_at");--> stateme
 CREATE INDEX "identifier_subject" ON "identifier" USING btree ("subject_id");--> statement-breakpoint
 CREATE INDEX "subject_state_review" ON "subject_state" USING btree ("review_at") WHERE review_at is not null;--> statement-breakpoint
 CREATE INDEX "subject_state_linked" ON "subject_state" USING btree ("subject_id") WHERE links <> '[]'::jsonb;--> statement-breakpoint
-CREATE INDEX "obligation_queue" ON "obligation" USING btree ("next_attempt_at") WHERE acknowledged_at is null;--> statement-breakpoint
-CREATE INDEX "obligation_of_system" ON "obligation" USING btree ("system","id") WHERE acknowledged_at is null;
+CREATE INDEX "obligation_queue" ON "obligation" USING btree ("system","next_attempt_at") WHERE acknowledged_at is null;--> statement-breakpoint
+CREATE INDEX "obligation_of_system" ON "obligation" USING btree ("system","id");

@@ -11,7 +11,7 @@ export const consentEvent = pgTable(
     /** A purpose of the policy set, or `*` for "no to everything". */
     purpose: text('purpose').notNull(),
     scope: jsonb('scope').notNull(),
-    action: text('action', { enum: ['give', 'refuse', 'withdraw', 'object'] }).notNull(),
+    action: text('action', { enum: ['give', 'refuse', 'inform', 'withdraw', 'object'] }).notNull(),
     noticeVersion: integer('notice_version'),
     noticeLanguage: text('notice_language'),
     /** SHA-256 of the words that were shown. */

@@ -19,9 +19,6 @@ export type SubjectDeps = {
   ids: Ids;
 };
 
-/** The part of the active catalogue that says who may use which identifier. */
-export type Entitlements = Namespaces & { systems: ReadonlyMap<string, { identifiers: readonly string[] }> };
-
 /** An identifier that a caller may use, ready to be looked up. */
 export type Reference = Identifier & { blindIndex: string };
 
@@ -31,7 +28,7 @@ export type Reference = Identifier & { blindIndex: string };
  */
 export const refer = (
   deps: Pick<SubjectDeps, 'secrets'>,
-  entitlements: Entitlements,
+  entitlements: Namespaces,
   system: string,
   text: string,
   member: string,

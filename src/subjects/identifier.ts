@@ -14,7 +14,7 @@ export type Identifier = {
 /** What the catalogue knows about namespaces: platforms with the form of their immutable account ids, and systems' own. */
 export type Namespaces = {
   platforms: ReadonlyMap<string, { accountId: { pattern: string; example: string } }>;
-  systems: ReadonlyMap<string, unknown>;
+  systems: ReadonlyMap<string, { identifiers: readonly string[] }>;
 };
 
 // Control, format, surrogate, private-use and unassigned characters name nobody; U+0000 would break jsonb.

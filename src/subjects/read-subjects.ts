@@ -11,6 +11,8 @@ export type Side = {
   /** Answers to the purpose, and to everything (`*`); opaque here, they are consent's. */
   answers: unknown;
   everything: unknown;
+  /** Open halves of links; null when there are none. Linkage's. */
+  links: unknown;
   restricted: boolean;
   erased: boolean;
   shared: boolean;
@@ -35,6 +37,7 @@ type SideRow = Side & { ord: number; policyDigest: string | null };
 const sidesSql = `
   select k.ord::int as ord, i.subject_id as "subjectId", i.proved_subject_id as "provedSubjectId", coalesce(i.shared, false) as shared,
          coalesce(s.version, 0) as version, s.answers -> k.purpose as answers, s.answers -> '*' as everything,
+         nullif(s.links, '[]') as links,
          s.restricted_at is not null as restricted, s.erased_at is not null as erased, d.policy_digest as "policyDigest"
   from unnest($1::text[], $2::text[]) with ordinality as k (blind_index, purpose, ord)
   cross join deployment d

@@ -13,7 +13,7 @@ const owners = (deps: SubjectDeps, references: readonly Reference[]): Promise<Ow
     [arrayLiteral(references.map((reference) => `"\\\\x${reference.blindIndex}"`))],
   );
 
-/** Adds identifiers to a subject. Those that somebody else took meanwhile are left with them. */
+/** Adds identifiers to a subject. Those that somebody else took meanwhile are left with them; a handle goes to whoever used it last. */
 const claim = async (
   deps: SubjectDeps,
   caller: Caller,
@@ -35,7 +35,9 @@ const claim = async (
     `insert into identifier (blind_index, namespace, key_version, subject_id, sealed, shared, observed_at, recorded_by)
      select blind_index, namespace, key_version, subject_id, sealed, shared, observed_at, recorded_by
      from json_populate_recordset(null::identifier, $1::text::json) order by blind_index
-     on conflict (blind_index) do nothing`,
+     on conflict (blind_index) do update
+       set subject_id = excluded.subject_id, sealed = excluded.sealed, observed_at = excluded.observed_at, recorded_by = excluded.recorded_by
+       where identifier.observed_at < excluded.observed_at`,
     [JSON.stringify(rows)],
   );
 };
@@ -54,7 +56,8 @@ export const registerSubject = async (
   },
 ): Promise<{ subjectId: string; created: boolean }> => {
   const { references } = input;
-  const known = await owners(deps, references);
+  const lasting = references.filter((reference) => !reference.handle);
+  const known = await owners(deps, lasting);
   const subjectIds = new Set(known.map((owner) => owner.subjectId));
   if (input.subjectId) subjectIds.add(input.subjectId);
   if (subjectIds.size > 1) throw new IdentifiersOfTwoSubjects();
@@ -66,7 +69,7 @@ export const registerSubject = async (
   if (fresh.length > 0) {
     await claim(deps, caller, subjectId, fresh);
     // Two calls may have claimed the same identifier at once: whoever came second learns whose it is.
-    const now = await owners(deps, references);
+    const now = await owners(deps, lasting);
     if (now.some((owner) => owner.subjectId !== subjectId)) return registerSubject(deps, caller, { references });
   }
   await deps.writer.change(

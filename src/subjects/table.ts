@@ -17,8 +17,10 @@ export const subjectState = pgTable(
     leaseFloor: integer('lease_floor').notNull().default(0),
     restrictedAt: instant('restricted_at'),
     erasedAt: instant('erased_at'),
-    /** When a sweep has to look at the links: a pending half lapses, a ground expires, the policy changed. */
+    /** When a sweep has to look at the links: a pending half lapses, a ground expires. No fact of a decision. */
     reviewAt: instant('review_at'),
+    /** Policy set under which the links were last reviewed. No fact of a decision. */
+    reviewedPolicy: text('reviewed_policy'),
     changedAt: instant('changed_at').notNull(),
   },
   (table) => [

@@ -1,0 +1,160 @@
+import {
+  gatherFacts,
+  noCustomer,
+  noIdentity,
+  type Catalogue,
+  type ConsentState,
+  type Facts,
+  type Purpose,
+} from '../policies/index.ts';
+import type { Side } from '../subjects/index.ts';
+import { consentStatus, type Answers, type ConsentCode, type ConsentStatus, type Scope } from '../consent/index.ts';
+import { automatedReply, type Named, type Question } from './prepare.ts';
+
+/** What was found out about a question, for the rules (`facts`) and for the record. */
+export type Assembled = {
+  facts: Facts;
+  /** What was asked for: a value for each dimension that the purpose declares. */
+  scope: Scope;
+  customer: Side | undefined;
+  identity: Side | undefined;
+  /** The answer that a permit rests on. */
+  consent: ConsentStatus | undefined;
+};
+
+const states: Record<ConsentCode, ConsentState> = {
+  'valid-yes': 'yes',
+  informed: 'informed',
+  'live-no': 'live-no',
+  pending: 'pending',
+  expired: 'expired',
+  'notice-outdated': 'notice-outdated',
+  'guardian-missing': 'guardian-missing',
+  'nothing-recorded': 'none',
+  'not-informed': 'none',
+  'scope-missing': 'none',
+};
+
+const nobody: Side = {
+  subjectId: null,
+  version: 0,
+  answers: null,
+  everything: null,
+  links: null,
+  restricted: false,
+  erased: false,
+  shared: false,
+  provedSubjectId: null,
+};
+
+const answersOf = (side: Side, purposeId: string): Answers => {
+  const answers: Record<string, Answers[string]> = {};
+  if (side.answers) answers[purposeId] = side.answers as Answers[string];
+  if (side.everything) answers['*'] = side.everything as Answers[string];
+  return answers;
+};
+
+const statusOf = (side: Side, purpose: Purpose, scope: Scope, at: number): ConsentStatus =>
+  consentStatus(answersOf(side, purpose.id), purpose.id, scope, at, purpose);
+
+const personOf = (side: Side, status: ConsentStatus | undefined) => ({
+  known: side.subjectId !== null,
+  consent: status ? states[status.code] : ('none' as const),
+  restricted: side.restricted,
+  erased: side.erased,
+  suppressed: false,
+});
+
+/**
+ * A hop of a chain. On a platform the customer's yes for that platform must cover it, and whoever owns the account there must not have said no;
+ * a mailbox or a number is covered by its owner alone, who is the customer or somebody else.
+ */
+const hopOf = (
+  hop: Named,
+  side: Side,
+  customer: Side,
+  asked: Scope,
+  purpose: Purpose,
+  catalogue: Catalogue,
+  at: number,
+) => {
+  const onPlatform = catalogue.platforms.has(hop.namespace);
+  const scope = onPlatform ? { ...asked, platform: hop.namespace } : asked;
+  const own = statusOf(side, purpose, scope, at);
+  const ofCustomer = onPlatform || (side.subjectId !== null && side.subjectId === customer.subjectId);
+  const speaks = ofCustomer && own.code !== 'live-no' ? statusOf(customer, purpose, scope, at) : own;
+  return { ...personOf(side, speaks), namespace: hop.namespace };
+};
+
+const linkBetween = (customer: Side | undefined, identity: Named | undefined): Facts['link'] => {
+  if (!customer?.links || !identity) return 'none';
+  const halves = customer.links as { identityRef: string; side: string; status: Facts['link'] }[];
+  return halves.find((half) => half.side === 'customer' && half.identityRef === identity.blindIndex)?.status ?? 'none';
+};
+
+/**
+ * Turns a question and what the primary said about its sides (in the order of `keysOf`) into the facts of the rules. Pure; `at` is
+ * epoch milliseconds. Nothing in it comes from the caller but what the context's schema lets through.
+ */
+export const assembleFacts = (
+  question: Question,
+  sides: readonly Side[],
+  catalogue: Catalogue,
+  at: number,
+): Assembled => {
+  const { purpose, identity: identityName, customer: customerName } = question;
+  const gathered = gatherFacts(catalogue, question.context, question.action, identityName?.namespace);
+  const { scope } = gathered;
+  const lookedUp = sides.length > 0;
+  let next = 0;
+  const customer = customerName && lookedUp ? sides[next++] : undefined;
+  const identity = identityName && lookedUp ? sides[next++] : undefined;
+  const hops = question.chain.map(() => (lookedUp ? sides[next++]! : nobody));
+  const automated = lookedUp ? sides[next] : undefined;
+
+  const customerStatus = purpose && customer ? statusOf(customer, purpose, scope, at) : undefined;
+  const identityStatus = purpose && identity ? statusOf(identity, purpose, scope, at) : undefined;
+  const humansOnly = catalogue.purposes.get(automatedReply);
+  const platform = identityName && catalogue.platforms.get(identityName.namespace);
+
+  const facts: Facts = {
+    action: question.action,
+    resource: question.resource,
+    controller: { minimumCellSize: catalogue.controller.minimumCellSize },
+    system: { granted: question.granted },
+    purpose: gathered.purpose,
+    request: gathered.request,
+    customer: customerName
+      ? {
+          named: true,
+          ...personOf(customer ?? nobody, customerStatus),
+          yesNamesPlatform: customerStatus?.code === 'valid-yes' && customerStatus.scope?.platform !== undefined,
+          prefersHumans:
+            automated !== undefined &&
+            humansOnly !== undefined &&
+            statusOf(automated, humansOnly, scope, at).code === 'live-no',
+        }
+      : noCustomer,
+    identity: identityName
+      ? {
+          named: true,
+          ...personOf(identity ?? nobody, identityStatus),
+          platform: identityName.namespace,
+          ...(platform && { naming: platform.naming }),
+          handleOnly: identityName.handle,
+          shared: identity?.shared ?? false,
+          controlProved:
+            identity !== undefined &&
+            identity.provedSubjectId !== null &&
+            identity.provedSubjectId === customer?.subjectId,
+        }
+      : noIdentity,
+    link: linkBetween(customer, identityName),
+    chain: question.chain.map((hop, index) =>
+      purpose && lookedUp
+        ? hopOf(hop, hops[index]!, customer ?? nobody, scope, purpose, catalogue, at)
+        : { ...personOf(nobody, undefined), namespace: hop.namespace },
+    ),
+  };
+  return { facts, scope, customer, identity, consent: customerName ? customerStatus : identityStatus };
+};

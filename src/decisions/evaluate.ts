@@ -1,0 +1,208 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { Ids } from '../kernel/ids.ts';
+import { reasonsOf, type Catalogue, type Language, type Reason, type Texts, type Verdict } from '../policies/index.ts';
+import type { SubjectReader } from '../subjects/index.ts';
+import { assembleFacts, type Assembled } from './assemble-facts.ts';
+import { keysOf, prepare, type Question, type Refusal } from './prepare.ts';
+import type { DenialRecord, DenialRecorder } from './record-denials.ts';
+import type { PermitRecord, PermitRecorder, PermittedDecision, StoredName } from './record-permits.ts';
+import type { AccessEvaluation, Decision } from './schema.ts';
+
+export type DecisionDeps = {
+  reader: SubjectReader;
+  policySets: (digest: string | null) => Catalogue | Promise<Catalogue>;
+  permits: PermitRecorder;
+  denials: DenialRecorder;
+  blindIndexSecret: Buffer;
+  clock: Clock;
+  ids: Ids;
+};
+
+type Asker = { system: string; language: Language };
+
+type Answered = { decision: Decision; permit?: PermitRecord; denial?: DenialRecord };
+
+/**
+ * Decides questions of one caller, in order, at one moment. Every person concerned is read anew from the primary, in one statement together
+ * with the digest of the active policy set; permits are durable when this resolves. With `stopAt` the first decision equal to it is the
+ * last one answered and recorded. Errors: PolicySetUnavailable, DatabaseUnavailable, Overloaded (all 503: never a permit).
+ */
+export const evaluate = async (
+  deps: DecisionDeps,
+  asker: Asker,
+  requests: readonly AccessEvaluation[],
+  digestNow: string | null,
+  stopAt?: boolean,
+): Promise<Decision[]> => {
+  const decidedAt = deps.clock.now();
+  let catalogue = await deps.policySets(digestNow);
+  for (;;) {
+    const prepared = requests.map((request) => prepare(request, asker.system, catalogue, deps.blindIndexSecret));
+    // Nobody is looked up for a system that may not ask: its answer must be the same whether the person is known or not.
+    const keys = prepared.map((item) =>
+      'question' in item && item.question.granted && item.question.purpose ? keysOf(item.question) : [],
+    );
+    const read = await deps.reader.sides(keys.flat());
+    if (read.policyDigest !== catalogue.digest && read.policyDigest !== null) {
+      // A policy set was activated in between: the question is read again with its words.
+      catalogue = await deps.policySets(read.policyDigest);
+      continue;
+    }
+    let from = 0;
+    const answered: Answered[] = [];
+    const batchId = deps.ids.uuid();
+    for (const [index, item] of prepared.entries()) {
+      const sides = read.sides.slice(from, (from += keys[index]!.length));
+      const now = decidedAt.epochMilliseconds;
+      const answer =
+        'question' in item
+          ? answerQuestion(
+              deps,
+              asker,
+              catalogue,
+              item.question,
+              assembleFacts(item.question, sides, catalogue, now),
+              decidedAt,
+              batchId,
+            )
+          : answerRefusal(deps, asker, catalogue, requests[index]!, item.refusal, decidedAt);
+      answered.push(answer);
+      if (answer.decision.decision === stopAt) break;
+    }
+    await recordAll(deps, answered);
+    return answered.map(({ decision }) => decision);
+  }
+};
+
+const recordAll = async (deps: DecisionDeps, answered: readonly Answered[]): Promise<void> => {
+  const permits = new Map<string, PermitRecord>();
+  const denials: DenialRecord[] = [];
+  for (const { permit, denial } of answered) {
+    if (denial) denials.push(denial);
+    if (!permit) continue;
+    const record = permits.get(permit.subject_id);
+    if (record) record.decisions.push(...permit.decisions);
+    else permits.set(permit.subject_id, permit);
+  }
+  await Promise.all([
+    permits.size > 0 ? deps.permits.record([...permits.values()]) : undefined,
+    denials.length > 0 ? deps.denials.record(denials) : undefined,
+  ]);
+};
+
+/** Reasons as AuthZEN wants them: a text per rule. */
+const byRule = (reasons: readonly Reason[]) => ({
+  reason_admin: Object.fromEntries(reasons.map(({ code, admin }) => [code, admin])),
+  reason_user: Object.fromEntries(reasons.map(({ code, person }) => [code, person])),
+});
+
+const answerQuestion = (
+  deps: DecisionDeps,
+  asker: Asker,
+  catalogue: Catalogue,
+  question: Question,
+  assembled: Assembled,
+  decidedAt: Temporal.Instant,
+  batchId: string,
+): Answered => {
+  const { facts, customer, identity, consent } = assembled;
+  const verdict = catalogue.decide(facts);
+  const id = deps.ids.uuid();
+  const context: NonNullable<Decision['context']> = {
+    decisionId: id,
+    policyDigest: catalogue.digest,
+    ...byRule(reasonsOf(catalogue, facts, verdict, asker.language)),
+  };
+  if (verdict.obligations.length > 0) context.obligations = verdict.obligations;
+  const rules = verdict.fired.map((rule) => rule.id);
+  const common = { system: asker.system, policy_digest: catalogue.digest, decided_at: decidedAt.toString() };
+  if (!verdict.permit) {
+    const { action, purposeId: purpose } = question;
+    // One side only: with both, a denial would itself be the link that was denied.
+    const subject_id = customer?.subjectId ?? (customer ? null : identity?.subjectId) ?? id;
+    return {
+      decision: { decision: false, context },
+      denial: { ...common, subject_id, id, action, purpose, facts, rules },
+    };
+  }
+  const leaseEndsAt = decidedAt.add({ seconds: catalogue.controller.leaseSeconds }).toString();
+  if (question.action === 'link') context.lease = { id: batchId, expiresAt: leaseEndsAt };
+  if (consent?.code === 'valid-yes') context.consent = { id: consent.reliedOn!, noticeVersion: consent.notice! };
+  const person = customer ?? identity;
+  return {
+    decision: { decision: true, context },
+    permit: {
+      ...common,
+      subject_id: person?.subjectId ?? id,
+      id: batchId,
+      version: person?.version ?? 0,
+      lease_ends_at: leaseEndsAt,
+      decisions: [permitted(id, question, verdict, rules, assembled)],
+    },
+  };
+};
+
+const stored = ({ namespace, blindIndex }: StoredName): StoredName => ({ namespace, blindIndex });
+
+const permitted = (
+  id: string,
+  question: Question,
+  verdict: Verdict,
+  rules: string[],
+  { facts, scope, consent }: Assembled,
+): PermittedDecision => ({
+  id,
+  action: question.action,
+  purpose: question.purposeId,
+  scope,
+  rules,
+  obligations: verdict.obligations,
+  reliedOn: consent?.reliedOn,
+  customer: question.customer && stored(question.customer),
+  identity: question.identity && stored(question.identity),
+  chain: question.chain.map(stored),
+  facts,
+});
+
+const notUnderstood: Texts = {
+  de: 'Die Anfrage war nicht eindeutig, deshalb ist nichts erlaubt.',
+  fr: 'La demande n’était pas claire, rien n’est donc permis.',
+  it: 'La richiesta non era chiara, quindi nulla è permesso.',
+  en: 'The question was not clear, so nothing is allowed.',
+};
+
+const answerRefusal = (
+  deps: DecisionDeps,
+  asker: Asker,
+  catalogue: Catalogue,
+  request: AccessEvaluation,
+  refusal: Refusal,
+  decidedAt: Temporal.Instant,
+): Answered => {
+  const id = deps.ids.uuid();
+  const known = (name: string, set: { has(name: string): boolean }) => (set.has(name) ? name : 'unknown');
+  const purpose = typeof request.context?.['purpose'] === 'string' ? request.context['purpose'] : '';
+  return {
+    decision: {
+      decision: false,
+      context: {
+        decisionId: id,
+        policyDigest: catalogue.digest,
+        reason_admin: { [refusal.code]: refusal.detail },
+        reason_user: { [refusal.code]: notUnderstood[asker.language] },
+      },
+    },
+    denial: {
+      subject_id: id,
+      id,
+      system: asker.system,
+      // Whatever a caller wrote there may name a person: only words of the policy set are kept.
+      action: 'unknown',
+      purpose: known(purpose, catalogue.purposes),
+      policy_digest: catalogue.digest,
+      facts: { refused: refusal.detail },
+      rules: [refusal.code],
+      decided_at: decidedAt.toString(),
+    },
+  };
+};

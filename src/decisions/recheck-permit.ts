@@ -1,0 +1,94 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { Database } from '../kernel/database/client.ts';
+import { isGranted, type Action, type Catalogue, type Facts, type Verdict } from '../policies/index.ts';
+import type { Side, SubjectReader } from '../subjects/index.ts';
+import { assembleFacts } from './assemble-facts.ts';
+import { keysOf, type Named, type Question } from './prepare.ts';
+import type { PermittedDecision, StoredName } from './record-permits.ts';
+
+/** A permit as it lies in the database. */
+export type StoredPermit = {
+  subjectId: string;
+  id: string;
+  system: string;
+  version: number;
+  leaseEndsAt: string;
+  decisions: PermittedDecision[];
+};
+
+/** The permit `id` of a subject, or undefined. */
+export const readPermit = async (
+  database: Database,
+  subjectId: string,
+  id: string,
+): Promise<StoredPermit | undefined> => {
+  const [row] = await database.query<StoredPermit>(
+    `select subject_id as "subjectId", id, system, version, lease_ends_at as "leaseEndsAt", decisions from permit where subject_id = $1 and id = $2`,
+    [subjectId, id],
+  );
+  return row;
+};
+
+const named = ({ namespace, blindIndex }: StoredName): Named => ({ namespace, blindIndex, value: '', handle: false });
+
+/** The question of a recorded decision, to be asked again. Pure. */
+export const questionOf = (decision: PermittedDecision, system: string, catalogue: Catalogue): Question => {
+  const { role: _role, forwardsTo: _forwardsTo, ...stated } = (decision.facts as Facts).request;
+  const names = [decision.customer, decision.identity, ...decision.chain].filter((name) => name !== undefined);
+  const namespaces = catalogue.systems.get(system)?.identifiers ?? [];
+  return {
+    action: decision.action as Action,
+    context: { purpose: decision.purpose, ...decision.scope, ...stated },
+    resource: (decision.facts as Facts).resource,
+    purposeId: decision.purpose,
+    purpose: catalogue.purposes.get(decision.purpose),
+    customer: decision.customer && named(decision.customer),
+    identity: decision.identity && named(decision.identity),
+    chain: decision.chain.map(named),
+    granted:
+      isGranted(catalogue, system, decision.action as Action, decision.purpose) &&
+      names.every((name) => namespaces.includes(name.namespace)),
+  };
+};
+
+export type Rechecked = {
+  verdict: Verdict;
+  customer: Side;
+  identity: Side;
+  groundEndsAt: number | undefined;
+  policyDigest: string;
+};
+
+/**
+ * Asks a recorded question again, against the state and the policy set of this moment. Answers the verdict with the versions of
+ * both sides that it saw: whoever acts on it must find them unchanged. Records nothing: the act that follows is the record.
+ */
+export const recheckPermit = async (
+  deps: { reader: SubjectReader; policySets: (digest: string | null) => Catalogue | Promise<Catalogue>; clock: Clock },
+  system: string,
+  decision: PermittedDecision,
+  digestNow: string | null,
+): Promise<Rechecked> => {
+  let catalogue = await deps.policySets(digestNow);
+  for (;;) {
+    const question = questionOf(decision, system, catalogue);
+    const read = await deps.reader.sides(keysOf(question));
+    if (read.policyDigest !== catalogue.digest) {
+      catalogue = await deps.policySets(read.policyDigest);
+      continue;
+    }
+    const { facts, customer, identity, consent } = assembleFacts(
+      question,
+      read.sides,
+      catalogue,
+      deps.clock.now().epochMilliseconds,
+    );
+    return {
+      verdict: catalogue.decide(facts),
+      customer: customer!,
+      identity: identity!,
+      groundEndsAt: consent?.until,
+      policyDigest: catalogue.digest,
+    };
+  }
+};

@@ -1,0 +1,69 @@
+import type { Database } from '../kernel/database/client.ts';
+import { AppError } from '../kernel/errors.ts';
+import { readCatalogue, type Catalogue } from './catalogue.ts';
+
+/** No policy set is active, or this instance cannot read the active one: nothing is decided (DESIGN section 7). */
+export class PolicySetUnavailable extends AppError {
+  constructor(why: string) {
+    super('policies.unavailable', 'unavailable', why, { retryAfterSeconds: 5 });
+  }
+}
+
+/** Stores a policy set; the same digest is the same content for ever. */
+const store = (database: Database, catalogue: Catalogue) =>
+  database.query('insert into policy_set (digest, content) values ($1, $2) on conflict do nothing', [
+    catalogue.digest,
+    catalogue.json,
+  ]);
+
+/** Makes a policy set the one that all instances obey from their next read on. Links that lose their ground are reviewed by the sweep. */
+export const activatePolicies = async (database: Database, catalogue: Catalogue): Promise<{ changed: boolean }> => {
+  await store(database, catalogue);
+  const rows = await database.query(
+    `insert into deployment (one, policy_digest, policy_activated_at) values (true, $1, now())
+     on conflict (one) do update set policy_digest = excluded.policy_digest, policy_activated_at = now()
+       where deployment.policy_digest is distinct from excluded.policy_digest
+     returning one`,
+    [catalogue.digest],
+  );
+  return { changed: rows.length > 0 };
+};
+
+/** At a first start, and only then, the folder's set becomes active: an older image must not bring its old policies back. */
+export const activateFirstPolicies = async (database: Database, catalogue: Catalogue): Promise<void> => {
+  await store(database, catalogue);
+  await database.query(
+    `insert into deployment (one, policy_digest, policy_activated_at) values (true, $1, now())
+     on conflict (one) do update set policy_digest = excluded.policy_digest, policy_activated_at = now() where deployment.policy_digest is null`,
+    [catalogue.digest],
+  );
+};
+
+/**
+ * The catalogue of a digest. Sets are immutable, so a compiled one is kept; an unknown one is read from the database.
+ * Throws PolicySetUnavailable when there is none, or when this version of the service does not understand it.
+ */
+export const createPolicySets = (database: Database): ((digest: string | null) => Catalogue | Promise<Catalogue>) => {
+  const compiled = new Map<string, Catalogue>();
+  return (digest) => {
+    const known = digest === null ? undefined : compiled.get(digest);
+    return known ?? load(digest);
+  };
+
+  async function load(digest: string | null): Promise<Catalogue> {
+    if (digest === null) throw new PolicySetUnavailable('no policy set is active: run "askfirst policies activate"');
+    const [row] = await database.query<{ content: string }>('select content from policy_set where digest = $1', [
+      digest,
+    ]);
+    if (!row) throw new PolicySetUnavailable('the active policy set is not in the database');
+    let catalogue: Catalogue;
+    try {
+      catalogue = readCatalogue(row.content);
+    } catch {
+      throw new PolicySetUnavailable('this version of the service does not understand the active policy set');
+    }
+    if (compiled.size > 20) compiled.clear(); // replaying old decisions must not fill the memory
+    compiled.set(digest, catalogue);
+    return catalogue;
+  }
+};
