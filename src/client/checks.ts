@@ -1,4 +1,4 @@
-import { denial, readDecision, type Decision } from './decision.ts';
+import { denial, readDecision, type Decision, type Language } from './decision.ts';
 import { AskfirstError, AskfirstRefused } from './errors.ts';
 import { asUse, questionOf, type Action, type LinkRequest, type Question, type UseRequest } from './request.ts';
 import type { Transport } from './transport.ts';
@@ -26,27 +26,31 @@ export const createChecks = (settings: {
   call: Transport;
   system: string;
   timeoutMs: number;
+  language: Language;
   mode: Mode;
   onWouldDeny: OnWouldDeny;
 }): Checks => {
-  const { call, timeoutMs, mode, onWouldDeny } = settings;
+  const { call, timeoutMs, language, mode, onWouldDeny } = settings;
   const subject = { type: 'system', id: settings.system };
 
   /** The answer of status 200 (AuthZEN 1.0 section 10.1.2); any other success is none. */
   const ask = async (path: string, body: object): Promise<unknown> => {
-    const answer = await call({ method: 'POST', path, timeoutMs, body: { subject, ...body } });
+    const headers = { 'accept-language': language };
+    const answer = await call({ method: 'POST', path, timeoutMs, headers, body: { subject, ...body } });
     return answer.status === 200 ? answer.body : undefined;
   };
 
   const askOne = async ({ evaluation, expects }: Question): Promise<Decision> =>
-    readDecision(await ask('/access/v1/evaluation', evaluation), expects);
+    readDecision(await ask('/access/v1/evaluation', evaluation), expects, language);
 
   const askMany = async (questions: readonly Question[]): Promise<Decision[]> => {
     const body = await ask('/access/v1/evaluations', { evaluations: questions.map(({ evaluation }) => evaluation) });
     const answers = (body as { evaluations?: unknown } | null | undefined)?.evaluations;
     // With one answer missing it is not known which question the others belong to.
     const complete = Array.isArray(answers) && answers.length === questions.length;
-    return questions.map(({ expects }, index) => readDecision(complete ? answers[index] : undefined, expects));
+    return questions.map(({ expects }, index) =>
+      readDecision(complete ? answers[index] : undefined, expects, language),
+    );
   };
 
   /** The mode's last word. */
@@ -64,7 +68,7 @@ export const createChecks = (settings: {
     try {
       return settle(await askOne(questionOf(request)), request);
     } catch (error) {
-      return settle(denialFor(error), request);
+      return settle(denialFor(error, language), request);
     }
   };
 
@@ -73,7 +77,7 @@ export const createChecks = (settings: {
       const decisions = await askMany(requests.map(questionOf));
       return requests.map((request, index) => settle(decisions[index]!, request));
     } catch (error) {
-      return requests.map((request) => settle(denialFor(error), request));
+      return requests.map((request) => settle(denialFor(error, language), request));
     }
   };
 
@@ -89,10 +93,10 @@ export const createChecks = (settings: {
   };
 };
 
-const denialFor = (error: unknown): Decision => {
+const denialFor = (error: unknown, language: Language): Decision => {
   // Of an unforeseen error only the name is told: its message may repeat the request.
   if (!(error instanceof AskfirstError))
-    return denial('askfirst.failed', `the check failed${error instanceof Error ? ` (${error.name})` : ''}`);
-  if (error.code.startsWith('askfirst.')) return denial(error.code, error.message);
-  return denial(error instanceof AskfirstRefused ? 'askfirst.refused' : 'askfirst.unreachable', error.message);
+    return denial('askfirst.failed', `the check failed${error instanceof Error ? ` (${error.name})` : ''}`, language);
+  const own = error instanceof AskfirstRefused ? 'askfirst.refused' : 'askfirst.unreachable';
+  return denial(error.code.startsWith('askfirst.') ? error.code : own, error.message, language);
 };

@@ -66,6 +66,13 @@ describe('the question on the wire', () => {
     ]);
   });
 
+  it('asks for reasons in the language of the component, and speaks it when the service cannot', async () => {
+    service.answer(evaluation, () => ({ status: 503, body: {} }));
+    const decision = await createAskfirst({ ...service.options, language: 'de' }).mayUse(reply);
+    expect(service.asked(evaluation)[0]!.headers['accept-language']).toBe('de');
+    expect(decision.reasons[0]!.person).toContain('nicht geprüft');
+  });
+
   it('knows the words that the service knows, no more and no fewer', () => {
     type Words = Circumstances & Scope & { purpose: string; customer?: string | undefined };
     expectTypeOf<keyof Words>().toEqualTypeOf<keyof Context>();
@@ -88,7 +95,7 @@ describe('a check fails closed', () => {
     const client = createAskfirst({ ...service.options, timeoutMs: 100 });
     const startedAt = performance.now();
     expect(await codeOf(client.mayLink(eva))).toBe('askfirst.timeout');
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 
   it('when the answer starts in time and stops halfway', async () => {
@@ -269,12 +276,13 @@ describe('the access token', () => {
     });
     const client = createAskfirst({ ...service.options, timeoutMs: 100 });
     expect((await client.mayLink(eva)).reasons[0]!.code).toBe('askfirst.timeout');
+    await vi.waitFor(() => expect(service.asked('/oauth/token')).toHaveLength(1), 5_000);
     service.accept('t');
     send();
     await vi.waitFor(async () => {
       await client.mayLink(eva);
       expect(service.asked(evaluation)[0]?.headers.authorization).toBe('Bearer t');
-    });
+    }, 5_000);
     expect(service.asked('/oauth/token')).toHaveLength(1);
   });
 });
@@ -380,13 +388,14 @@ describe('confirming a link', () => {
 });
 
 describe('pulled obligations', () => {
-  const obligation = { obligationId: 'o/1', kind: 'unlink', dueAt: '2026-07-15T09:30:05Z', facts: { linkId: 'l1' } };
+  const data = { obligationId: 'o/1', dueAt: '2026-07-15T09:30:05Z', purpose: 'profile-linking', linkId: 'l1' };
+  const message = { type: 'obligation.unlink', timestamp: '2026-07-15T09:30:00Z', data };
 
   it('are listed and acknowledged by their id', async () => {
-    service.answer('/v1/obligations', () => ({ body: { items: [obligation] } }));
+    service.answer('/v1/obligations', () => ({ body: { items: [message] } }));
     service.answer('/v1/obligations/o%2F1/acknowledge', () => ({ status: 204, body: '' }));
     const client = createAskfirst(service.options);
-    expect(await client.pullObligations()).toEqual([obligation]);
+    expect(await client.pullObligations()).toEqual([{ ...data, kind: 'unlink' }]);
     await client.acknowledge('o/1');
     expect(service.asked('/v1/obligations/o%2F1/acknowledge')).toMatchObject([{ method: 'POST' }]);
   });
@@ -395,7 +404,7 @@ describe('pulled obligations', () => {
     const client = createAskfirst(service.options);
     service.answer('/v1/obligations', () => ({ body: {} }));
     await expect(client.pullObligations()).rejects.toThrow(AskfirstUnreachable);
-    service.answer('/v1/obligations', () => ({ body: { items: [{ ...obligation, kind: undefined }] } }));
+    service.answer('/v1/obligations', () => ({ body: { items: [{ ...message, data: undefined }] } }));
     await expect(client.pullObligations()).rejects.toThrow(AskfirstUnreachable);
   });
 });

@@ -1,5 +1,5 @@
 import { createChecks, type Checks, type Mode, type OnWouldDeny } from './checks.ts';
-import type { Decision } from './decision.ts';
+import type { Decision, Language } from './decision.ts';
 import { AskfirstRefused, AskfirstUnreachable } from './errors.ts';
 import {
   obligationReceiver,
@@ -19,6 +19,8 @@ export type AskfirstOptions = {
   clientSecret: string;
   /** How long a check may take in all before it denies. 250 if left out. */
   timeoutMs?: number;
+  /** Of the reasons. `en` if left out. */
+  language?: Language;
   /** `enforce` if left out. */
   mode?: Mode;
   /** `console.warn` of action, purpose and codes if left out. */
@@ -56,8 +58,14 @@ const writeTimeoutMs = 5_000;
 
 /** A client of one Askfirst service for one component. It keeps an access token and nothing about a person. */
 export const createAskfirst = (options: AskfirstOptions): Askfirst => {
-  const { baseUrl, system, clientId, clientSecret, timeoutMs = 250, mode = 'enforce' } = options;
-  const { onWouldDeny = warn, webhookSecrets = [], fetch = globalThis.fetch } = options;
+  const { baseUrl, system, clientId, clientSecret, timeoutMs = 250 } = options;
+  const {
+    language = 'en',
+    mode = 'enforce',
+    onWouldDeny = warn,
+    webhookSecrets = [],
+    fetch = globalThis.fetch,
+  } = options;
   if (!URL.canParse(baseUrl)) throw new TypeError('baseUrl must be a URL');
   for (const [name, value] of Object.entries({ system, clientId, clientSecret }))
     if (typeof value !== 'string' || value === '') throw new TypeError(`${name} must not be empty`);
@@ -68,7 +76,7 @@ export const createAskfirst = (options: AskfirstOptions): Askfirst => {
   const call = createTransport({ baseUrl, clientId, clientSecret, fetch });
 
   return {
-    ...createChecks({ call, system, timeoutMs, mode, onWouldDeny }),
+    ...createChecks({ call, system, timeoutMs, language, mode, onWouldDeny }),
     confirmLink: async ({ decisionId, observed }) => {
       if (observed?.wouldDeny) return { linkId: null, status: 'observed' };
       if (!decisionId) throw new AskfirstRefused('askfirst.no-decision', 'confirmLink needs a decision of the service');

@@ -8,7 +8,7 @@ const use = { fulfils: ['pseudonymise'], lease: false };
 
 describe('reading a decision', () => {
   it('permits a link with its lease, and tells why to staff and to the person', () => {
-    expect(readDecision(permit(), link)).toEqual({
+    expect(readDecision(permit(), link, 'en')).toEqual({
       permit: true,
       decisionId: '01980d2c-6a10-7c3e-9f41-2b7a5c0d9e11',
       lease: { id: '01980d2c-6a10-7c3e-9f41-2b7a5c0d9e12', expiresAt: '2026-07-15T09:30:05Z' },
@@ -24,7 +24,7 @@ describe('reading a decision', () => {
   });
 
   it('denies with the reasons and obligations of the service', () => {
-    expect(readDecision(refusal(), link)).toMatchObject({
+    expect(readDecision(refusal(), link, 'en')).toMatchObject({
       permit: false,
       reasons: [{ code: 'consent-missing', admin: 'No valid consent.', person: 'You have not agreed to this.' }],
       obligations: ['human-review'],
@@ -33,19 +33,19 @@ describe('reading a decision', () => {
 
   it('denies a question of a batch that the service could not read, and says which member broke which rule', () => {
     const answer = { decision: false, context: { error: { status: 400, message: 'resource.id is required' } } };
-    expect(readDecision(answer, use).reasons).toMatchObject([
-      { code: 'askfirst.refused', admin: 'resource.id is required' },
+    expect(readDecision(answer, use, 'it').reasons).toMatchObject([
+      { code: 'askfirst.refused', admin: 'resource.id is required', person: expect.stringContaining('scelte') },
     ]);
   });
 
   it('denies a permit whose obligations the component does not say it fulfils', () => {
     const answer = { decision: true, context: { decisionId: 'd', obligations: ['pseudonymise', 'aggregate-only'] } };
-    const decision = readDecision(answer, use);
+    const decision = readDecision(answer, use, 'it');
     expect(decision.permit).toBe(false);
     expect(decision.reasons).toMatchObject([
       { code: 'askfirst.obligation-unfulfilled', admin: expect.stringContaining('aggregate-only') },
     ]);
-    expect(readDecision(answer, { ...use, fulfils: ['aggregate-only', 'pseudonymise'] })).toMatchObject({
+    expect(readDecision(answer, { ...use, fulfils: ['aggregate-only', 'pseudonymise'] }, 'en')).toMatchObject({
       permit: true,
       obligations: ['pseudonymise', 'aggregate-only'],
     });
@@ -68,7 +68,10 @@ describe('a permit is never read out of', () => {
     ['obligations that are null', withContext({ obligations: null })],
     ['an obligation without name', withContext({ obligations: [{ id: 'aggregate-only' }] })],
   ])('%s', (_, answer) => {
-    expect(readDecision(answer, link)).toMatchObject({ permit: false, reasons: [{ code: 'askfirst.malformed' }] });
+    expect(readDecision(answer, link, 'de')).toMatchObject({
+      permit: false,
+      reasons: [{ code: 'askfirst.malformed' }],
+    });
   });
 
   it('anything but a whole permit, over arbitrary JSON and permits broken in one place', () => {
@@ -103,7 +106,7 @@ describe('a permit is never read out of', () => {
     let permits = 0;
     fc.assert(
       fc.property(fc.oneof(fc.jsonValue(), broken), (answer) => {
-        const { permit: permitted } = readDecision(answer, { fulfils: ['pseudonymise'], lease: true });
+        const { permit: permitted } = readDecision(answer, { fulfils: ['pseudonymise'], lease: true }, 'fr');
         expect(permitted).toBe(isWholePermit(answer));
         permits += Number(permitted);
       }),

@@ -18,10 +18,20 @@ export type Decision = {
   observed?: { wouldDeny: boolean };
 };
 
+/** The languages in which the service gives reasons. */
+export type Language = 'de' | 'fr' | 'it' | 'en';
+
+const unchecked: Record<Language, string> = {
+  de: 'Ihre Einstellungen konnten nicht geprüft werden, deshalb ist nichts geschehen.',
+  fr: 'Vos choix n’ont pas pu être vérifiés, rien n’a donc été fait.',
+  it: 'Le Sue scelte non hanno potuto essere verificate, quindi non è stato fatto nulla.',
+  en: 'Your choices could not be checked, so nothing was done.',
+};
+
 /** A denial that this client speaks for itself, because the service's answer is missing or cannot be relied on. */
-export const denial = (code: string, admin: string): Decision => ({
+export const denial = (code: string, admin: string, language: Language): Decision => ({
   permit: false,
-  reasons: [{ code, admin, person: 'Your choices could not be checked, so this was not done.' }],
+  reasons: [{ code, admin, person: unchecked[language] }],
   obligations: [],
 });
 
@@ -36,7 +46,8 @@ const isText = (value: unknown): value is string => typeof value === 'string' &&
  *
  * @param answer parsed JSON, trusted in nothing
  */
-export const readDecision = (answer: unknown, { fulfils, lease: needsLease }: Expectation): Decision => {
+export const readDecision = (answer: unknown, expects: Expectation, language: Language): Decision => {
+  const malformed = (what: string) => denial('askfirst.malformed', `malformed answer: ${what}`, language);
   if (!isObject(answer) || typeof answer['decision'] !== 'boolean') return malformed('decision is not a boolean');
   if (answer['context'] !== undefined && !isObject(answer['context'])) return malformed('context is not an object');
   const context = answer['context'] ?? {};
@@ -44,7 +55,13 @@ export const readDecision = (answer: unknown, { fulfils, lease: needsLease }: Ex
   const decision: Decision = {
     permit: false,
     ...(isText(decisionId) && { decisionId }),
-    reasons: readReasons(context),
+    reasons: [
+      // One question of a batch that the service could not read (section 7.2.1).
+      ...(isObject(context['error'])
+        ? denial('askfirst.refused', text(context['error']['message']), language).reasons
+        : []),
+      ...readReasons(context),
+    ],
     obligations: Array.isArray(obligations) ? obligations.filter(isText) : [],
   };
   if (answer['decision'] === false) return decision;
@@ -52,26 +69,23 @@ export const readDecision = (answer: unknown, { fulfils, lease: needsLease }: Ex
   if (!isText(decisionId)) return malformed('a permit without decisionId');
   if (!Array.isArray(obligations) || !obligations.every(isText))
     return malformed('obligations are not a list of names');
-  const unfulfilled = obligations.filter((obligation) => !fulfils.includes(obligation));
+  const unfulfilled = obligations.filter((obligation) => !expects.fulfils.includes(obligation));
   if (unfulfilled.length > 0) {
     const reason = `permitted only with ${unfulfilled.join(', ')}, which the request does not name in "fulfils"`;
-    return { ...denial('askfirst.obligation-unfulfilled', reason), decisionId, obligations };
+    return { ...denial('askfirst.obligation-unfulfilled', reason, language), decisionId, obligations };
   }
-  if (lease === undefined && !needsLease) return { ...decision, permit: true };
+  if (lease === undefined && !expects.lease) return { ...decision, permit: true };
   if (!isObject(lease) || !isText(lease['id']) || !isText(lease['expiresAt']))
     return malformed('a permit without its lease');
   return { ...decision, permit: true, lease: { id: lease['id'], expiresAt: lease['expiresAt'] } };
 };
 
-const malformed = (what: string): Decision => denial('askfirst.malformed', `malformed answer: ${what}`);
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 /** AuthZEN hands over reasons as two maps from the rule's code to a text; each rule becomes one reason. */
-const readReasons = ({ reason_admin, reason_user, error }: Record<string, unknown>): Reason[] => {
+const readReasons = ({ reason_admin, reason_user }: Record<string, unknown>): Reason[] => {
   const admin = isObject(reason_admin) ? reason_admin : {};
   const person = isObject(reason_user) ? reason_user : {};
-  const text = (value: unknown): string => (typeof value === 'string' ? value : '');
   const codes = [...new Set([...Object.keys(admin), ...Object.keys(person)])];
-  const reasons = codes.map((code) => ({ code, admin: text(admin[code]), person: text(person[code]) }));
-  // One question of a batch that could not be read (section 7.2.1).
-  return isObject(error) ? [...denial('askfirst.refused', text(error['message'])).reasons, ...reasons] : reasons;
+  return codes.map((code) => ({ code, admin: text(admin[code]), person: text(person[code]) }));
 };

@@ -101,8 +101,8 @@ describe('the gate', () => {
 });
 
 describe('the webhook of a component', () => {
-  const obligation = { obligationId: 'o1', kind: 'stop', dueAt: '2026-07-15T09:30:05Z', facts: {} };
-  const body = JSON.stringify({ type: 'obligation.stop', timestamp: '2026-07-15T09:30:00Z', data: obligation });
+  const data = { obligationId: 'o1', dueAt: '2026-07-15T09:30:05Z', purpose: 'newsletter', scope: {} };
+  const body = JSON.stringify({ type: 'obligation.stop', timestamp: '2026-07-15T09:30:00Z', data });
   const headers = (of = body) => ({
     'webhook-id': 'o1',
     'webhook-timestamp': String(Math.floor(Date.now() / 1000)),
@@ -119,7 +119,7 @@ describe('the webhook of a component', () => {
       .post(
         '/askfirst',
         obligationsRoute(client, async (one) => {
-          if (one.kind !== 'stop') throw new Error(`cannot ${one.kind}`);
+          if (one.kind !== 'stop') throw new Error(`cannot do ${one.kind}`);
           done.push(one);
         }),
       );
@@ -130,7 +130,7 @@ describe('the webhook of a component', () => {
     const { app, done } = component();
     const response = await fetch(`${await listen(app)}/askfirst`, { method: 'POST', headers: headers(), body });
     expect([response.status, await response.json()]).toEqual([200, { acknowledged: true }]);
-    expect(done).toEqual([obligation]);
+    expect(done).toEqual([{ ...data, kind: 'stop' }]);
   });
 
   it('refuses an unsigned and an endless one', async () => {
@@ -151,9 +151,9 @@ describe('the webhook of a component', () => {
 
   it('lets a failure of the handler reach the component, which then answers no 2xx', async () => {
     const { app, errors } = component();
-    const unknown = body.replace('"kind":"stop"', '"kind":"erase"');
+    const unknown = body.replace('obligation.stop', 'obligation.erase');
     const request = { method: 'POST', headers: headers(unknown), body: unknown };
     expect((await fetch(`${await listen(app)}/askfirst`, request)).status).toBe(500);
-    expect(errors).toEqual(['cannot erase']);
+    expect(errors).toEqual(['cannot do unknown']);
   });
 });

@@ -5,9 +5,20 @@ import { obligationReceiver, type Obligation } from './obligations.ts';
 const secretOf = (letter: string) => `whsec_${Buffer.from(letter.repeat(32)).toString('base64')}`;
 const current = secretOf('n');
 const old = secretOf('o');
-const facts = { linkId: 'l1', identity: 'facebook:1029384756', customer: 'crm:4711 – Zoë' };
-const obligation: Obligation = { obligationId: 'o1', kind: 'unlink', dueAt: '2026-07-15T09:30:05Z', facts };
-const body = JSON.stringify({ type: 'obligation.unlink', timestamp: '2026-07-15T09:30:00Z', data: obligation });
+const data = {
+  obligationId: 'o1',
+  subjectId: '01980d2c-6a10-7c3e-9f41-2b7a5c0d9e13',
+  createdAt: '2026-07-15T09:30:00Z',
+  dueAt: '2026-07-16T09:30:00Z',
+  purpose: 'profile-linking',
+  cause: 'withdrawal',
+  linkId: 'l1',
+  customer: 'crm:4711 – Zoë',
+  identity: 'facebook:1029384756',
+};
+const messageOf = (type: string, members: object) =>
+  JSON.stringify({ type: `obligation.${type}`, timestamp: '2026-07-15T09:30:00Z', data: members });
+const body = messageOf('unlink', data);
 
 const signed = (secret = current, of = body, at = new Date()) => ({
   'webhook-id': 'o1',
@@ -20,7 +31,32 @@ describe('a delivered obligation', () => {
     const handler = vi.fn(async () => undefined);
     const receive = obligationReceiver([current], handler);
     expect(await receive(body, signed())).toEqual({ status: 200, body: { acknowledged: true } });
-    expect(handler.mock.calls).toEqual([[obligation]]);
+    expect(handler.mock.calls).toEqual([
+      [
+        {
+          kind: 'unlink',
+          obligationId: 'o1',
+          dueAt: '2026-07-16T09:30:00Z',
+          purpose: 'profile-linking',
+          linkId: 'l1',
+          customer: 'crm:4711 – Zoë',
+          identity: 'facebook:1029384756',
+        },
+      ],
+    ]);
+  });
+
+  it('to stop tells the scope, and one of a later version is told apart by its type', async () => {
+    const seen: Obligation[] = [];
+    const receive = obligationReceiver([current], async (obligation) => void seen.push(obligation));
+    const { linkId: _linkId, customer: _customer, identity: _identity, ...erased } = data;
+    for (const raw of [messageOf('stop', { ...erased, scope: { channel: 'email' } }), messageOf('erase', erased)])
+      expect(await receive(raw, signed(current, raw))).toMatchObject({ status: 200 });
+    const common = { obligationId: 'o1', dueAt: '2026-07-16T09:30:00Z' };
+    expect(seen).toEqual([
+      { ...common, kind: 'stop', purpose: 'profile-linking', scope: { channel: 'email' } },
+      { ...common, kind: 'unknown', type: 'obligation.erase' },
+    ]);
   });
 
   it('is taken as bytes and with the headers of either kind', async () => {
@@ -76,14 +112,21 @@ describe('a delivery is refused before anything is done', () => {
     expect(handler).not.toHaveBeenCalled();
   });
 
-  it.each(['', 'null', '[]', '{"data":null}', '{"data":{"obligationId":"o1"}}', 'not JSON'])(
-    'signed but no obligation: %j',
-    async (raw) => {
-      const handler = vi.fn(async () => undefined);
-      expect(await obligationReceiver([current], handler)(raw, signed(current, raw))).toMatchObject({ status: 400 });
-      expect(handler).not.toHaveBeenCalled();
-    },
-  );
+  it.each([
+    '',
+    'null',
+    '[]',
+    'not JSON',
+    '{"type":"obligation.stop","data":null}',
+    messageOf('unlink', { ...data, linkId: undefined }),
+    messageOf('stop', { ...data, scope: null }),
+    messageOf('stop', { ...data, obligationId: 7 }),
+    JSON.stringify({ data }),
+  ])('signed but no obligation: %j', async (raw) => {
+    const handler = vi.fn(async () => undefined);
+    expect(await obligationReceiver([current], handler)(raw, signed(current, raw))).toMatchObject({ status: 400 });
+    expect(handler).not.toHaveBeenCalled();
+  });
 });
 
 describe('secrets', () => {

@@ -1,19 +1,24 @@
 import { Webhook } from 'standardwebhooks';
 
-/** What a component has to do because something changed for a person. */
+/** What a component has to do because something changed for a person. Times are RFC 3339, UTC. */
 export type Obligation = {
   obligationId: string;
-  /** `unlink`: end a link. `stop`: end the use for a purpose. A component must fail on a kind that it does not know. */
-  kind: string;
-  /** RFC 3339, UTC. */
   dueAt: string;
-  /** What the kind needs: the link, the identifiers, the purpose. */
-  facts: Record<string, unknown>;
-};
+  /** The identifiers by which the component knows the person; absent where they are erased already. */
+  customer?: string;
+  identity?: string;
+} & (
+  | { kind: 'unlink'; linkId: string; purpose: string }
+  /** Stop using data for the purpose within the scope (dimension -> value; empty: everywhere). */
+  | { kind: 'stop'; purpose: string; scope: Record<string, string> }
+  /** One that this version does not know, by its `type` on the wire: throw, so that it stays open. */
+  | { kind: 'unknown'; type: string }
+);
 
 /**
  * Does what the obligation asks. Resolving acknowledges it for good; resolving with `'later'` only takes the delivery, and
- * `acknowledge` follows; throwing has it delivered again. It comes at least once: doing it twice must do no harm.
+ * `acknowledge` follows; throwing has it delivered again. It comes at least once: doing it twice must do no harm. The service
+ * waits ten seconds for the answer.
  */
 export type ObligationHandler = (obligation: Obligation) => Promise<void | 'later'>;
 
@@ -75,20 +80,33 @@ const isSigned = (webhook: Webhook, body: string, headers: Parameters<Obligation
 
 const readDelivery = (body: string): Obligation | undefined => {
   try {
-    return readObligation((JSON.parse(body) as { data?: unknown } | null)?.data);
+    return readObligation(JSON.parse(body));
   } catch {
     return undefined;
   }
 };
 
-/** An obligation as it stands in a delivery's `data` and in the pulled list. */
-export const readObligation = (value: unknown): Obligation | undefined => {
-  const { obligationId, kind, dueAt, facts } = (value ?? {}) as Record<string, unknown>;
-  return typeof obligationId === 'string' &&
-    typeof kind === 'string' &&
-    typeof dueAt === 'string' &&
-    typeof facts === 'object' &&
-    facts !== null
-    ? { obligationId, kind, dueAt, facts: facts as Record<string, unknown> }
-    : undefined;
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
+
+/** Reads the message that carries an obligation, the same by webhook and by pull: `{type, timestamp, data}`. */
+export const readObligation = (message: unknown): Obligation | undefined => {
+  const { type, data } = (message ?? {}) as Record<string, unknown>;
+  const { obligationId, dueAt, purpose, linkId, scope, customer, identity } = (data ?? {}) as Record<string, unknown>;
+  if (!isText(type) || !isText(obligationId) || !isText(dueAt)) return undefined;
+  const common = {
+    obligationId,
+    dueAt,
+    ...(isText(customer) && { customer }),
+    ...(isText(identity) && { identity }),
+  };
+  switch (type) {
+    case 'obligation.unlink':
+      return isText(linkId) && isText(purpose) ? { ...common, kind: 'unlink', linkId, purpose } : undefined;
+    case 'obligation.stop':
+      return isText(purpose) && typeof scope === 'object' && scope !== null
+        ? { ...common, kind: 'stop', purpose, scope: scope as Record<string, string> }
+        : undefined;
+    default:
+      return { ...common, kind: 'unknown', type };
+  }
 };

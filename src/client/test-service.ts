@@ -53,7 +53,7 @@ export const startService = async (lifetimeSeconds = 300) => {
       system: 'listening',
       clientId: 'listening',
       clientSecret: 's3cret+/=',
-      timeoutMs: 2_000,
+      timeoutMs: 10_000,
     },
     answer: (path: string, how: Answer) => void answers.set(path, how),
     asked: (path: string) => received.filter((request) => request.path === path),
