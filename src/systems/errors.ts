@@ -1,0 +1,55 @@
+import { AppError } from '../kernel/errors.ts';
+
+export class SystemUnknown extends AppError {
+  constructor(system: string) {
+    super('systems.unknown', 'unprocessable', `system "${system}" is not in the active policy set`, {
+      member: 'system',
+    });
+  }
+}
+
+export class ScopeUnknown extends AppError {
+  constructor(scope: string, known: readonly string[]) {
+    super('systems.scope-unknown', 'unprocessable', `scope "${scope}" is none of ${known.join(', ')}`, {
+      member: 'scope',
+    });
+  }
+}
+
+export class ClientUnknown extends AppError {
+  constructor() {
+    super('systems.client-unknown', 'not-found', 'no client has this id');
+  }
+}
+
+export class EndpointRefused extends AppError {
+  constructor(rule: string) {
+    super('systems.endpoint-refused', 'unprocessable', `url ${rule}`, { member: 'url' });
+  }
+}
+
+/** What a system is told by is declared in the policies, so that nobody can redirect personal data by a call. */
+export class SystemPulls extends AppError {
+  constructor(system: string) {
+    super(
+      'systems.pulls',
+      'conflict',
+      `system "${system}" is of kind "pull" in the active policy set and takes no webhook`,
+    );
+  }
+}
+
+export class EndpointContended extends AppError {
+  constructor() {
+    super('systems.endpoint-contended', 'unavailable', 'the endpoint was changed by other calls at the same time', {
+      retryAfterSeconds: 1,
+    });
+  }
+}
+
+/** The same for an obligation of another system: its existence is nobody else's business. */
+export class ObligationUnknown extends AppError {
+  constructor() {
+    super('systems.obligation-unknown', 'not-found', 'this system has no obligation of this id');
+  }
+}

@@ -1,0 +1,15 @@
+export { acknowledgeObligation, type Acknowledgement, type OnAcknowledged } from './acknowledge-obligation.ts';
+export { createRevocationCheck } from './client-revocation.ts';
+export { countObligations, type ObligationCount } from './count-obligations.ts';
+export { createClient } from './create-client.ts';
+export { createDeliveryWorker, type DeliveryWorker } from './deliver-obligations.ts';
+export * from './errors.ts';
+export { listClients, type ClientSummary } from './list-clients.ts';
+export { type Described, type Obligation } from './obligation.ts';
+export { pullObligations, type Describe } from './pull-obligations.ts';
+export { revokeClient } from './revoke-client.ts';
+export { systemRoutes } from './routes.ts';
+export { createWebhookSender, type SendWebhook } from './send-webhook.ts';
+export { setEndpoint } from './set-endpoint.ts';
+export { oblige, stopWhatEnded } from './stop-what-ended.ts';
+export { verifyClient } from './verify-client.ts';
