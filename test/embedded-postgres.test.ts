@@ -107,7 +107,7 @@ const startChild = (options: {
     next,
     ready: async () => {
       const line = await next();
-      if (line['error'] !== undefined) throw new Error(String(line['error']));
+      if ('error' in line) throw new Error(JSON.stringify(line));
       return line as Ready;
     },
   };
@@ -122,7 +122,11 @@ const gone = async (pid: number): Promise<void> => {
 };
 const query = async (url: string, text: string): Promise<Record<string, unknown>[]> => {
   const sql = postgres(url, { max: 1, connect_timeout: 5, onnotice: () => {} });
-  return await sql.unsafe(text).finally(() => sql.end());
+  try {
+    return await sql.unsafe(text);
+  } finally {
+    await sql.end();
+  }
 };
 const userOf = (pid: number): number => statSync(`/proc/${pid}`).uid;
 const log = (data: string): string => readFileSync(join(data, 'postgres.log'), 'utf8');
@@ -155,8 +159,14 @@ test('it listens on loopback alone, lets nobody in without the password, and for
      from pg_database where datname = 'postgres'`,
   );
   expect(row).toEqual({
-    ...{ listen: '127.0.0.1', sockets: '', fsync: 'on', commit: 'on', scram: true },
-    ...{ encoding: 'UTF8', provider: 'b', locale: 'C.UTF-8' },
+    listen: '127.0.0.1',
+    sockets: '',
+    fsync: 'on',
+    commit: 'on',
+    scram: true,
+    encoding: 'UTF8',
+    provider: 'b',
+    locale: 'C.UTF-8',
   });
   const wrong = new URL(url);
   wrong.password = 'guess';
@@ -359,7 +369,7 @@ test('two that start at once on a new folder share one server, and the last to l
   const data = dataFolder();
   const [one, other] = [startChild({ data }), startChild({ data })];
   const [first, second] = await Promise.all([one.ready(), other.ready()]);
-  expect([first.reused, second.reused].toSorted()).toEqual([false, true]);
+  expect([first.reused, second.reused].filter((reused) => reused)).toHaveLength(1);
   expect(first.url).toBe(second.url);
   const pid = postmaster(data)!;
 

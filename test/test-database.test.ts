@@ -27,7 +27,8 @@ test('a test file has a migrated database of its own, which no other sees', asyn
 test('each role of the key store and of the data can log in as itself', async () => {
   for (const [name, url] of Object.entries(one.urls)) {
     const sql = postgres(url, { max: 1 });
-    const [row] = await sql<{ who: string }[]>`select current_user as who`.finally(() => sql.end());
+    const [row] = await sql<{ who: string }[]>`select current_user as who`;
+    await sql.end();
     const role = name === 'keys' ? 'app' : name.replace('keys', '').toLowerCase();
     expect(row?.who).toBe(`askfirst_${role}`);
   }

@@ -40,15 +40,13 @@ export const startEmbeddedPostgres = async (options: { dataFolder: string; log: 
     mkdirSync(dataFolder, { recursive: true });
     chmodSync(dataFolder, 0o711); // whatever the umask: the server's user must get through, and need not list it
   }
-  const { own, server, reused } = await exclusively(dataFolder, 'starting', async () => {
-    const own = leaveNote(users);
-    try {
-      return { own, ...(await ensureServer(dataFolder, log)) };
-    } catch (error) {
-      own.withdraw();
+  const use = leaveNote(users);
+  const { server, reused } = await exclusively(dataFolder, 'starting', () => ensureServer(dataFolder, log)).catch(
+    (error: unknown) => {
+      use.withdraw();
       throw error;
-    }
-  });
+    },
+  );
 
   let stopped = false;
   let { pid } = server;
@@ -73,7 +71,7 @@ export const startEmbeddedPostgres = async (options: { dataFolder: string; log: 
       clearInterval(watch);
       await restart;
       await exclusively(dataFolder, 'starting', async () => {
-        own.withdraw();
+        use.withdraw();
         if (livingNotes(users).length > 0) return;
         const running = runningServer(join(home, 'data'));
         if (running !== undefined) await endServer(running.pid, patienceMs / 2);
@@ -126,11 +124,14 @@ const superuserUrl = ({ port, password }: Server, database: string): string =>
 
 const answers = async (server: Server): Promise<boolean> => {
   const sql = postgres(superuserUrl(server, 'postgres'), { max: 1, connect_timeout: 5 });
-  const answered = sql`select 1`.then(
-    () => true,
-    () => false,
-  );
-  return await answered.finally(() => sql.end({ timeout: 1 }));
+  try {
+    await sql`select 1`;
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
 };
 
 /** The port of the last time if it is free, else any; written down so that a URL that somebody noted stays right. */

@@ -63,8 +63,14 @@ export const freshDatabase = async (): Promise<TestDatabase> => {
   const keys = (role: Role): string => databaseUrl(server, names.keys, role);
   return {
     urls: {
-      ...{ owner: data('owner'), app: data('app'), reaper: data('reaper'), auditor: data('auditor') },
-      ...{ keys: keys('app'), keysOwner: keys('owner'), keysReaper: keys('reaper'), keysAuditor: keys('auditor') },
+      owner: data('owner'),
+      app: data('app'),
+      reaper: data('reaper'),
+      auditor: data('auditor'),
+      keys: keys('app'),
+      keysOwner: keys('owner'),
+      keysReaper: keys('reaper'),
+      keysAuditor: keys('auditor'),
     },
     drop: () => asSuperuser(...Object.values(names).map((name) => `drop database if exists "${name}" with (force)`)),
   };
