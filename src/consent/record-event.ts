@@ -38,7 +38,7 @@ export type GroundEnded = {
 };
 
 /** What a consequence wants in the same transaction. Pure: it may run several times. */
-export type Consequence = (ended: GroundEnded) => Pick<Change<never>, 'links' | 'review'> & { rows: Row[] };
+export type Consequence = (ended: GroundEnded) => Pick<Change<never>, 'links' | 'reviewAt'> & { rows: Row[] };
 
 export type ConsentDeps = SubjectDeps & { consequences: readonly Consequence[] };
 

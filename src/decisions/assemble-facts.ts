@@ -1,14 +1,6 @@
-import {
-  gatherFacts,
-  noCustomer,
-  noIdentity,
-  type Catalogue,
-  type ConsentState,
-  type Facts,
-  type Purpose,
-} from '../policies/index.ts';
+import { gatherFacts, noCustomer, noIdentity, type Catalogue, type Facts, type Purpose } from '../policies/index.ts';
 import type { Side } from '../subjects/index.ts';
-import { consentStatus, type Answers, type ConsentCode, type ConsentStatus, type Scope } from '../consent/index.ts';
+import { consentStatus, type Answers, type ConsentStatus, type Scope } from '../consent/index.ts';
 import { automatedReply, type Named, type Question } from './prepare.ts';
 
 /** What was found out about a question, for the rules (`facts`) and for the record. */
@@ -20,19 +12,6 @@ export type Assembled = {
   identity: Side | undefined;
   /** The answer that a permit rests on. */
   consent: ConsentStatus | undefined;
-};
-
-const states: Record<ConsentCode, ConsentState> = {
-  'valid-yes': 'yes',
-  informed: 'informed',
-  'live-no': 'live-no',
-  pending: 'pending',
-  expired: 'expired',
-  'notice-outdated': 'notice-outdated',
-  'guardian-missing': 'guardian-missing',
-  'nothing-recorded': 'none',
-  'not-informed': 'none',
-  'scope-missing': 'none',
 };
 
 const nobody: Side = {
@@ -59,7 +38,7 @@ const statusOf = (side: Side, purpose: Purpose, scope: Scope, at: number): Conse
 
 const personOf = (side: Side, status: ConsentStatus | undefined) => ({
   known: side.subjectId !== null,
-  consent: status ? states[status.code] : ('none' as const),
+  consent: status?.code ?? ('nothing-recorded' as const),
   restricted: side.restricted,
   erased: side.erased,
   suppressed: false,
@@ -110,11 +89,15 @@ export const assembleFacts = (
   const customer = customerName && lookedUp ? sides[next++] : undefined;
   const identity = identityName && lookedUp ? sides[next++] : undefined;
   const hops = question.chain.map(() => (lookedUp ? sides[next++]! : nobody));
-  const automated = lookedUp ? sides[next] : undefined;
+  const humansOnly = catalogue.purposes.get(automatedReply);
+  const prefersHumans = (side: Side | undefined): boolean =>
+    side !== undefined && humansOnly !== undefined && statusOf(side, humansOnly, scope, at).code === 'live-no';
+  const asked = lookedUp && question.action === 'reply_automatically';
+  const customerPrefersHumans = prefersHumans(asked && customerName ? sides[next++] : undefined);
+  const identityPrefersHumans = prefersHumans(asked && identityName ? sides[next++] : undefined);
 
   const customerStatus = purpose && customer ? statusOf(customer, purpose, scope, at) : undefined;
   const identityStatus = purpose && identity ? statusOf(identity, purpose, scope, at) : undefined;
-  const humansOnly = catalogue.purposes.get(automatedReply);
   const platform = identityName && catalogue.platforms.get(identityName.namespace);
 
   const facts: Facts = {
@@ -129,16 +112,14 @@ export const assembleFacts = (
           named: true,
           ...personOf(customer ?? nobody, customerStatus),
           yesNamesPlatform: customerStatus?.code === 'valid-yes' && customerStatus.scope?.platform !== undefined,
-          prefersHumans:
-            automated !== undefined &&
-            humansOnly !== undefined &&
-            statusOf(automated, humansOnly, scope, at).code === 'live-no',
+          prefersHumans: customerPrefersHumans,
         }
       : noCustomer,
     identity: identityName
       ? {
           named: true,
           ...personOf(identity ?? nobody, identityStatus),
+          prefersHumans: identityPrefersHumans,
           platform: identityName.namespace,
           ...(platform && { naming: platform.naming }),
           handleOnly: identityName.handle,

@@ -1,6 +1,14 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Ids } from '../kernel/ids.ts';
-import { reasonsOf, type Catalogue, type Language, type Reason, type Texts, type Verdict } from '../policies/index.ts';
+import {
+  reasonsOf,
+  type Catalogue,
+  type Language,
+  type PolicySets,
+  type Reason,
+  type Texts,
+  type Verdict,
+} from '../policies/index.ts';
 import type { SubjectReader } from '../subjects/index.ts';
 import { assembleFacts, type Assembled } from './assemble-facts.ts';
 import { keysOf, prepare, type Question, type Refusal } from './prepare.ts';
@@ -10,7 +18,7 @@ import type { AccessEvaluation, Decision } from './schema.ts';
 
 export type DecisionDeps = {
   reader: SubjectReader;
-  policySets: (digest: string | null) => Catalogue | Promise<Catalogue>;
+  policySets: PolicySets;
   permits: PermitRecorder;
   denials: DenialRecorder;
   blindIndexSecret: Buffer;
@@ -31,21 +39,23 @@ export const evaluate = async (
   deps: DecisionDeps,
   asker: Asker,
   requests: readonly AccessEvaluation[],
-  digestNow: string | null,
   stopAt?: boolean,
 ): Promise<Decision[]> => {
   const decidedAt = deps.clock.now();
-  let catalogue = await deps.policySets(digestNow);
+  let catalogue = deps.policySets.latest() ?? (await deps.policySets.current());
   for (;;) {
     const prepared = requests.map((request) => prepare(request, asker.system, catalogue, deps.blindIndexSecret));
     // Nobody is looked up for a system that may not ask: its answer must be the same whether the person is known or not.
     const keys = prepared.map((item) =>
       'question' in item && item.question.granted && item.question.purpose ? keysOf(item.question) : [],
     );
-    const read = await deps.reader.sides(keys.flat());
-    if (read.policyDigest !== catalogue.digest && read.policyDigest !== null) {
-      // A policy set was activated in between: the question is read again with its words.
-      catalogue = await deps.policySets(read.policyDigest);
+    const wanted = keys.flat();
+    const read = wanted.length > 0 ? await deps.reader.sides(wanted) : { sides: [] };
+    const active =
+      'policyDigest' in read ? await deps.policySets.byDigest(read.policyDigest) : await deps.policySets.current();
+    if (active !== catalogue) {
+      // Another policy set has been activated: the question is read again with its words.
+      catalogue = active;
       continue;
     }
     let from = 0;

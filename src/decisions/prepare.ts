@@ -116,8 +116,8 @@ export const keysOf = (question: Question): SideKey[] => {
   if (customer) keys.push({ blindIndex: customer.blindIndex, purpose: purposeId });
   if (identity) keys.push({ blindIndex: identity.blindIndex, purpose: purposeId });
   for (const hop of chain) keys.push({ blindIndex: hop.blindIndex, purpose: purposeId });
-  const person = customer ?? identity;
-  if (person && question.action === 'reply_automatically' && purposeId !== automatedReply)
-    keys.push({ blindIndex: person.blindIndex, purpose: automatedReply });
+  if (question.action === 'reply_automatically')
+    for (const person of [customer, identity])
+      if (person) keys.push({ blindIndex: person.blindIndex, purpose: automatedReply });
   return keys;
 };

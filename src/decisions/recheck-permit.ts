@@ -1,6 +1,13 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Database } from '../kernel/database/client.ts';
-import { isGranted, type Action, type Catalogue, type Facts, type Verdict } from '../policies/index.ts';
+import {
+  isGranted,
+  type Action,
+  type Catalogue,
+  type Facts,
+  type PolicySets,
+  type Verdict,
+} from '../policies/index.ts';
 import type { Side, SubjectReader } from '../subjects/index.ts';
 import { assembleFacts } from './assemble-facts.ts';
 import { keysOf, type Named, type Question } from './prepare.ts';
@@ -33,7 +40,7 @@ const named = ({ namespace, blindIndex }: StoredName): Named => ({ namespace, bl
 
 /** The question of a recorded decision, to be asked again. Pure. */
 export const questionOf = (decision: PermittedDecision, system: string, catalogue: Catalogue): Question => {
-  const { role: _role, forwardsTo: _forwardsTo, ...stated } = (decision.facts as Facts).request;
+  const { role: _role, ...stated } = (decision.facts as Facts).request;
   const names = [decision.customer, decision.identity, ...decision.chain].filter((name) => name !== undefined);
   const namespaces = catalogue.systems.get(system)?.identifiers ?? [];
   return {
@@ -64,17 +71,17 @@ export type Rechecked = {
  * both sides that it saw: whoever acts on it must find them unchanged. Records nothing: the act that follows is the record.
  */
 export const recheckPermit = async (
-  deps: { reader: SubjectReader; policySets: (digest: string | null) => Catalogue | Promise<Catalogue>; clock: Clock },
+  deps: { reader: SubjectReader; policySets: PolicySets; clock: Clock },
   system: string,
   decision: PermittedDecision,
-  digestNow: string | null,
 ): Promise<Rechecked> => {
-  let catalogue = await deps.policySets(digestNow);
+  let catalogue = deps.policySets.latest() ?? (await deps.policySets.current());
   for (;;) {
     const question = questionOf(decision, system, catalogue);
     const read = await deps.reader.sides(keysOf(question));
-    if (read.policyDigest !== catalogue.digest) {
-      catalogue = await deps.policySets(read.policyDigest);
+    const active = await deps.policySets.byDigest(read.policyDigest);
+    if (active !== catalogue) {
+      catalogue = active;
       continue;
     }
     const { facts, customer, identity, consent } = assembleFacts(

@@ -1,6 +1,7 @@
 import type { Database } from '../kernel/database/client.ts';
 import { AppError } from '../kernel/errors.ts';
 import { readCatalogue, type Catalogue } from './catalogue.ts';
+import type { Deployment } from './deployment.ts';
 
 /** No policy set is active, or this instance cannot read the active one: nothing is decided (DESIGN section 7). */
 export class PolicySetUnavailable extends AppError {
@@ -39,18 +40,22 @@ export const activateFirstPolicies = async (database: Database, catalogue: Catal
   );
 };
 
-/**
- * The catalogue of a digest. Sets are immutable, so a compiled one is kept; an unknown one is read from the database.
- * Throws PolicySetUnavailable when there is none, or when this version of the service does not understand it.
- */
-export const createPolicySets = (database: Database): ((digest: string | null) => Catalogue | Promise<Catalogue>) => {
-  const compiled = new Map<string, Catalogue>();
-  return (digest) => {
-    const known = digest === null ? undefined : compiled.get(digest);
-    return known ?? load(digest);
-  };
+/** The policy sets that this instance has compiled, and which of them counts. */
+export type PolicySets = {
+  /** The active set, as the primary says now. */
+  current(): Promise<Catalogue>;
+  /** The set of a digest. Sets are immutable, so a compiled one is kept; another is read from the database. */
+  byDigest(digest: string | null): Catalogue | Promise<Catalogue>;
+  /** The set that was active when it was last asked for: to be trusted only with a read that confirms its digest. */
+  latest(): Catalogue | undefined;
+};
 
-  async function load(digest: string | null): Promise<Catalogue> {
+/** Throws PolicySetUnavailable when no set is active, or when this version of the service does not understand it. */
+export const createPolicySets = (database: Database, readDeployment: () => Promise<Deployment>): PolicySets => {
+  const compiled = new Map<string, Catalogue>();
+  let latest: Catalogue | undefined;
+
+  const load = async (digest: string | null): Promise<Catalogue> => {
     if (digest === null) throw new PolicySetUnavailable('no policy set is active: run "askfirst policies activate"');
     const [row] = await database.query<{ content: string }>('select content from policy_set where digest = $1', [
       digest,
@@ -64,6 +69,12 @@ export const createPolicySets = (database: Database): ((digest: string | null) =
     }
     if (compiled.size > 20) compiled.clear(); // replaying old decisions must not fill the memory
     compiled.set(digest, catalogue);
-    return catalogue;
-  }
+    return (latest = catalogue);
+  };
+  const byDigest: PolicySets['byDigest'] = (digest) => {
+    const known = digest === null ? undefined : compiled.get(digest);
+    if (known) latest = known;
+    return known ?? load(digest);
+  };
+  return { byDigest, latest: () => latest, current: async () => byDigest((await readDeployment()).policyDigest) };
 };

@@ -27,8 +27,8 @@ export type Change<Result> = {
   links?: unknown;
   /** Ends every lease that was granted so far. */
   voidLeases?: boolean;
-  /** When the links must be looked at again, and under which policy set they were now looked at. Given with `links`. */
-  review?: { at: string | null; policy: string };
+  /** When the links must be looked at again (RFC 3339; null: never). Given with `links`. */
+  reviewAt?: string | null;
   rows: Row[];
   result: Result;
 };
@@ -91,17 +91,16 @@ const shapeOf = (table: PgTable) => {
 const commitSql = (inserts: string[]): string => `
   with change as (
     select * from json_to_recordset($1::text::json) as c (
-      subject_id uuid, expected int, answers jsonb, links jsonb, lease_floor int, review_at timestamptz, reviewed_policy text)
+      subject_id uuid, expected int, answers jsonb, links jsonb, lease_floor int, review_at timestamptz, keep_review boolean)
   ), locked as materialized (
     select s.subject_id, s.version from subject_state s join change c on c.subject_id = s.subject_id order by s.subject_id for update of s
   ), born as (
-    insert into subject_state (subject_id, version, answers, links, lease_floor, review_at, reviewed_policy, changed_at)
-    select subject_id, 1, answers, links, lease_floor, review_at, reviewed_policy, now() from change where expected = 0 order by subject_id
+    insert into subject_state (subject_id, version, answers, links, lease_floor, review_at, changed_at)
+    select subject_id, 1, answers, links, lease_floor, review_at, now() from change where expected = 0 order by subject_id
     on conflict do nothing returning subject_id
   ), changed as (
     update subject_state s set version = c.expected + 1, answers = c.answers, links = c.links, lease_floor = c.lease_floor,
-      review_at = case when c.reviewed_policy is null then s.review_at else c.review_at end,
-      reviewed_policy = coalesce(c.reviewed_policy, s.reviewed_policy), changed_at = now()
+      review_at = case when c.keep_review then s.review_at else c.review_at end, changed_at = now()
     from change c join locked l on l.subject_id = c.subject_id
     where s.subject_id = c.subject_id and c.expected > 0 and l.version = c.expected
     returning s.subject_id
@@ -140,8 +139,8 @@ export const createSubjectWriter = (deps: {
         answers: change.answers ?? state.answers,
         links: change.links ?? state.links,
         lease_floor: change.voidLeases ? state.version + 1 : state.leaseFloor,
-        review_at: change.review?.at,
-        reviewed_policy: change.review?.policy,
+        review_at: change.reviewAt,
+        keep_review: change.reviewAt === undefined,
       };
     });
     const tables = [...byTable.keys()].sort((a, b) => getTableName(a).localeCompare(getTableName(b)));

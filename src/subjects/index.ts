@@ -4,4 +4,5 @@ export * from './errors.ts';
 export { blindIndex, formatIdentifier, parseIdentifier, type Identifier, type Namespaces } from './identifier.ts';
 export * from './prove-control.ts';
 export * from './read-subjects.ts';
+export * from './review-subjects.ts';
 export { openIdentifiers, registerSubject } from './register-subject.ts';

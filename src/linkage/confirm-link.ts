@@ -1,0 +1,188 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  readPermit,
+  recheckPermit,
+  type PermittedDecision,
+  type Rechecked,
+  type StoredPermit,
+} from '../decisions/index.ts';
+import type { Catalogue, PolicySets } from '../policies/index.ts';
+import {
+  refer,
+  registerSubject,
+  SubjectContended,
+  SubjectNotFound,
+  type Caller,
+  type Change,
+  type SubjectDeps,
+  type SubjectState,
+} from '../subjects/index.ts';
+import { GroundEndedMeanwhile, LeaseExpired, LeaseUnknown } from './errors.ts';
+import { dropLink } from './drop-link.ts';
+import { halfEvent, halvesOf, isSame, reviewAt, type Half } from './half.ts';
+
+export type LinkageDeps = SubjectDeps & {
+  policySets: PolicySets;
+};
+
+export type Link = {
+  linkId: string;
+  subjectId: string;
+  status: Half['status'];
+  system: string;
+  purpose: string;
+  platform: string;
+  confirmedAt: string;
+};
+
+export const linkOf = (half: Half, subjectId: string): Link => ({
+  linkId: half.linkId,
+  subjectId,
+  status: half.status,
+  system: half.system,
+  purpose: half.purpose,
+  platform: half.identity.namespace,
+  confirmedAt: half.confirmedAt,
+});
+
+/** How long a half waits for the other side before the sweep completes or drops it. */
+const pendingMs = 60_000;
+
+type Confirmation = { caller: Caller; permit: StoredPermit; decision: PermittedDecision };
+
+/**
+ * Changes one side only if, at the very version that is committed, the question would still be permitted: the recheck read that version,
+ * and the statement commits on it. Whoever changed the person in between makes us ask again. Throws GroundEndedMeanwhile.
+ */
+const changeWhilePermitted = async (
+  deps: LinkageDeps,
+  confirmation: Confirmation,
+  side: 'customer' | 'identity',
+  subjectId: string,
+  decide: (state: SubjectState, checked: Rechecked) => Change<Half>,
+): Promise<Half> => {
+  const { caller, permit, decision } = confirmation;
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const checked = await recheckPermit(deps, permit.system, decision);
+    if (!checked.verdict.permit)
+      throw new GroundEndedMeanwhile(
+        checked.verdict.fired.filter(({ effect }) => effect === 'forbid').map(({ id }) => id),
+      );
+    const changed = await deps.writer.change(subjectId, { verb: 'confirm-link', caller }, (state) =>
+      state.version === checked[side].version || (state.version === 0 && checked[side].subjectId === null)
+        ? decide(state, checked)
+        : undefined,
+    );
+    if (changed) return changed.result;
+    await sleep(Math.random() * 5);
+  }
+  throw new SubjectContended();
+};
+
+/** Puts a half into a state, in the place of an earlier one of the same link. */
+const placeHalf = (deps: LinkageDeps, state: SubjectState, half: Half): Change<Half> => {
+  const links = [...halvesOf(state.links).filter((other) => !isSame(other, half)), half];
+  return {
+    links,
+    reviewAt: reviewAt(links, deps.clock.now().epochMilliseconds),
+    rows: [halfEvent(deps.ids.uuid(), half, half.status, 'confirmed')],
+    result: half,
+  };
+};
+
+/**
+ * Confirms a link that a permit allowed: within its lease, for the same two identifiers, and only if it would be permitted anew at this
+ * moment. First the customer's half (pending), then the identity's half (its subject is created, pseudonymous, when unknown), then both
+ * are active. A repeated call answers the same link. What a crash leaves behind is completed or dropped by the sweep.
+ * Errors: SubjectNotFound, LeaseUnknown, LeaseExpired, GroundEndedMeanwhile.
+ */
+export const confirmLink = async (
+  deps: LinkageDeps,
+  caller: Caller,
+  catalogue: Catalogue,
+  input: { leaseId: string; customer: string; identity: string },
+): Promise<Link> => {
+  const customer = refer(deps, catalogue, caller.system, input.customer, 'customer');
+  const identity = refer(deps, catalogue, caller.system, input.identity, 'identity');
+  const state = await deps.reader.stateOf(customer.blindIndex);
+  if (!state) throw new SubjectNotFound('customer');
+  const permit = await readPermit(deps.database, state.subjectId, input.leaseId);
+  const decision = permit?.decisions.find(
+    (one) =>
+      one.action === 'link' &&
+      one.customer?.blindIndex === customer.blindIndex &&
+      one.identity?.blindIndex === identity.blindIndex,
+  );
+  if (!permit || !decision || permit.system !== caller.system) throw new LeaseUnknown();
+  // The link is named after its decision: repeated and concurrent confirmations are about the same one.
+  const linkId = decision.id;
+  const earlier = halvesOf(state.links).find((half) => half.linkId === linkId && half.side === 'customer');
+  if (earlier?.status === 'active') return linkOf(earlier, state.subjectId);
+  if (earlier && earlier.status !== 'pending') throw new GroundEndedMeanwhile([]);
+  const now = deps.clock.now();
+  if (!earlier && Temporal.Instant.compare(now, Temporal.Instant.from(permit.leaseEndsAt)) > 0)
+    throw new LeaseExpired();
+
+  const { subjectId: identitySubjectId } = await registerSubject(deps, caller, { references: [identity] });
+  const confirmation: Confirmation = { caller, permit, decision };
+  const half: Half = {
+    linkId,
+    side: 'customer',
+    status: 'pending',
+    system: permit.system,
+    purpose: decision.purpose,
+    scope: decision.scope,
+    customer: decision.customer!,
+    identity: decision.identity!,
+    identityRef: identity.blindIndex,
+    otherSubjectId: identitySubjectId,
+    leaseId: permit.id,
+    permitSubjectId: state.subjectId,
+    confirmedAt: now.toString(),
+    lapsesAt: now.epochMilliseconds + pendingMs,
+  };
+  if (!earlier)
+    await changeWhilePermitted(deps, confirmation, 'customer', state.subjectId, (current) => {
+      // A no in between voided every lease granted before it, also where a new yes followed.
+      if (current.leaseFloor > permit.version) throw new GroundEndedMeanwhile([]);
+      // An earlier link to the same account (suspended, or confirmed before) gives way to this one.
+      const kept = halvesOf(current.links).filter(
+        (other) => other.identityRef !== half.identityRef || other.status === 'unlink-due',
+      );
+      return placeHalf(deps, { ...current, links: kept }, half);
+    });
+  return completeLink(deps, confirmation, half, state.subjectId);
+};
+
+/**
+ * The second and third step of a confirmation: the identity's half, then the customer's half becomes active. When the ground ends meanwhile, both
+ * are dropped, and the system learns it from the refusal.
+ */
+export const completeLink = async (
+  deps: LinkageDeps,
+  confirmation: Confirmation,
+  half: Half,
+  customerSubjectId: string,
+): Promise<Link> => {
+  const { lapsesAt: _lapsesAt, ...lasting } = half;
+  try {
+    await changeWhilePermitted(deps, confirmation, 'identity', half.otherSubjectId, (current) =>
+      placeHalf(deps, current, {
+        ...lasting,
+        side: 'identity',
+        status: 'active',
+        otherSubjectId: customerSubjectId,
+      }),
+    );
+    const active = await changeWhilePermitted(deps, confirmation, 'customer', customerSubjectId, (current, checked) => {
+      const mine = halvesOf(current.links).find((other) => isSame(other, half));
+      if (mine?.status !== 'pending' && mine?.status !== 'active') throw new GroundEndedMeanwhile([]);
+      const ground = checked.groundEndsAt === undefined ? {} : { groundEndsAt: checked.groundEndsAt };
+      return placeHalf(deps, current, { ...lasting, status: 'active', ...ground });
+    });
+    return linkOf(active, customerSubjectId);
+  } catch (error) {
+    if (error instanceof GroundEndedMeanwhile) await dropLink(deps, confirmation.caller, half, customerSubjectId);
+    throw error;
+  }
+};

@@ -1,0 +1,35 @@
+import { AppError } from '../kernel/errors.ts';
+
+export class LeaseUnknown extends AppError {
+  constructor() {
+    super(
+      'linkage.lease-unknown',
+      'not-found',
+      'no permit of this system to link these two is known under this lease',
+      { member: 'leaseId' },
+    );
+  }
+}
+
+export class LeaseExpired extends AppError {
+  constructor() {
+    super('linkage.lease-expired', 'conflict', 'the lease has run out: ask again', { member: 'leaseId' });
+  }
+}
+
+/** The ground ended between the permit and now: the link must not be kept. `rules` are the codes of what forbids it. */
+export class GroundEndedMeanwhile extends AppError {
+  constructor(rules: readonly string[]) {
+    super(
+      'linkage.ground-ended',
+      'conflict',
+      `this link is no longer permitted (${rules.join(', ') || 'its lease was voided'}): do not keep it`,
+    );
+  }
+}
+
+export class LinkNotFound extends AppError {
+  constructor() {
+    super('linkage.not-found', 'not-found', 'this subject has no such link of this system');
+  }
+}

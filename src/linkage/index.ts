@@ -1,0 +1,7 @@
+export { confirmLink, type Link, type LinkageDeps } from './confirm-link.ts';
+export { dropLink } from './drop-link.ts';
+export { unlinkWhatFell } from './fall.ts';
+export { halvesOf, type Half } from './half.ts';
+export { readLinks } from './read-links.ts';
+export { sweepLinks } from './sweep-links.ts';
+export { unlink } from './unlink.ts';

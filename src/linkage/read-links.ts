@@ -1,0 +1,21 @@
+import type { SubjectReader } from '../subjects/index.ts';
+import { linkOf, type Link } from './confirm-link.ts';
+import { halvesOf } from './half.ts';
+
+/**
+ * The links of a subject that are not over, as `system` recorded them (all with `system` undefined). A link is only as good as its weaker half:
+ * where the other side fell, it is shown as such here too.
+ */
+export const readLinks = async (reader: SubjectReader, subjectId: string, system?: string): Promise<Link[]> => {
+  const state = await reader.state(subjectId);
+  const mine = halvesOf(state.links).filter((half) => system === undefined || half.system === system);
+  return Promise.all(
+    mine.map(async (half) => {
+      if (half.status !== 'active') return linkOf(half, subjectId);
+      const other = halvesOf((await reader.state(half.otherSubjectId)).links).find(
+        ({ linkId, side }) => linkId === half.linkId && side !== half.side,
+      );
+      return linkOf({ ...half, status: other?.status ?? 'pending' }, subjectId);
+    }),
+  );
+};
