@@ -10,4 +10,5 @@ export {
   type RecordedEvent,
 } from './record-event.ts';
 export { recordConsent } from './record-consent.ts';
+export { consentRoutes } from './routes.ts';
 export { objectToPurpose, withdrawConsent } from './withdraw-consent.ts';

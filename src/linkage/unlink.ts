@@ -13,7 +13,8 @@ export const unlink = async (
   caller: Caller,
   input: { subjectId: string; linkId: string; actor?: string | undefined },
 ): Promise<Link> => {
-  const find = (links: unknown) => halvesOf(links).find(({ linkId }) => linkId === input.linkId);
+  const find = (links: unknown) =>
+    halvesOf(links).find(({ linkId, system }) => linkId === input.linkId && system === caller.system);
   const changed = await deps.writer.change(
     input.subjectId,
     { verb: 'unlink', caller, actor: input.actor, urgent: true },

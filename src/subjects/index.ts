@@ -4,5 +4,7 @@ export * from './errors.ts';
 export { blindIndex, formatIdentifier, parseIdentifier, type Identifier, type Namespaces } from './identifier.ts';
 export * from './prove-control.ts';
 export * from './read-subjects.ts';
+export { subjectRoutes } from './routes.ts';
+export { actorSchema, identifierSchema, momentSchema, subjectPathSchema, uuidSchema } from './schema.ts';
 export * from './review-subjects.ts';
 export { openIdentifiers, registerSubject } from './register-subject.ts';

@@ -77,7 +77,7 @@ export const registerSubject = async (
     {
       verb: 'register-subject',
       caller,
-      idempotency: input.idempotency && { ...input.idempotency, resourceId: subjectId },
+      idempotency: input.idempotency && { ...input.idempotency, resourceId: existing ? deps.ids.uuid() : subjectId },
     },
     (state) =>
       fresh.length > 0 || state.version === 0 || input.idempotency ? { rows: [], result: undefined } : undefined,
