@@ -1,4 +1,4 @@
-import { ClientRevoked } from '../http/auth-errors.ts';
+import { ClientRevoked } from '../http/index.ts';
 import { createBatcher } from '../kernel/database/batcher.ts';
 import type { Database } from '../kernel/database/client.ts';
 

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Database } from '../kernel/database/client.ts';
-import { newSecret } from '../http/client-secret.ts';
-import { isScope, SCOPES } from '../http/scopes.ts';
+import { isScope, newSecret, SCOPES } from '../http/index.ts';
 import { ScopeUnknown, SystemUnknown } from './errors.ts';
 
 /**

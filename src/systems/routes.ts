@@ -1,7 +1,5 @@
 import { createRoute } from '@hono/zod-openapi';
-import { problems } from '../http/problem-responses.ts';
-import { respond } from '../http/respond.ts';
-import { createRouter, type Guards, type Router } from '../http/router.ts';
+import { createRouter, problems, respond, type Guards, type Router } from '../http/index.ts';
 import { acknowledgeObligation } from './acknowledge-obligation.ts';
 import { pullObligations } from './pull-obligations.ts';
 import {

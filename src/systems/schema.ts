@@ -45,7 +45,7 @@ const common = {
   customer: identifier('The customer'),
   identity: identifier('The social identity'),
   purpose: z.string(),
-  cause: z.string().meta({ description: 'What ended the ground, such as withdrawal' }),
+  cause: z.string().meta({ description: 'What ended the ground, such as withdrawn' }),
   createdAt: moment,
   dueAt: moment.meta({ description: 'After this it is overdue, and visible as such' }),
 };
@@ -95,7 +95,7 @@ export const pulledSchema = z.object({ obligations: z.array(obligationMessageSch
             customer: 'crm:4711',
             identity: 'facebook:1029384756',
             purpose: 'profile-linking',
-            cause: 'withdrawal',
+            cause: 'withdrawn',
             createdAt: '2026-06-01T09:30:00.120Z',
             dueAt: '2026-06-02T09:30:00.120Z',
             linkId: '0198c1ee-2222-7c1a-9d0e-1f2a3b4c5d6e',

@@ -1,5 +1,4 @@
-import { secretMatches } from '../http/client-secret.ts';
-import { isScope, type Scope } from '../http/scopes.ts';
+import { isScope, secretMatches, type Scope } from '../http/index.ts';
 import type { Database } from '../kernel/database/client.ts';
 
 const nobody = Buffer.alloc(32);
