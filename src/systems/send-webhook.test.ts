@@ -1,8 +1,15 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { getCACertificates, setDefaultCACertificates, type TLSSocket } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
 import { createWebhookSender, type ResolveHost } from './send-webhook.ts';
 
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 const servers: Server[] = [];
 afterEach(() => {
   for (const server of servers.splice(0)) {
@@ -117,19 +124,16 @@ test('the time is limited as a whole: silence, a dripping answer, a resolver tha
 });
 
 test('an endless answer is cut off', async () => {
-  let closed = false;
+  const closed = Promise.withResolvers<void>();
   const { port } = await listen((_, response) => {
     response.writeHead(200);
-    response.on('close', () => (closed = true));
-    const pour = () => {
-      while (!closed && response.write(Buffer.alloc(65_536)));
-    };
-    response.on('drain', pour);
+    const pour = () => void response.write(Buffer.alloc(65_536), () => setImmediate(pour));
+    response.on('close', closed.resolve);
     pour();
   });
   const send = createWebhookSender({ allowPrivateTargets: true });
   expect(await send(message(`http://127.0.0.1:${port}/`))).toEqual({ status: 200, body: '' });
-  await expect.poll(() => closed).toBe(true);
+  await closed.promise;
 });
 
 test('names that do not resolve, closed ports and certificates nobody vouches for are told apart, without the URL', async () => {
@@ -152,3 +156,35 @@ test('one name that the resolver never answers is asked once, however many deliv
   await Promise.all(Array.from({ length: 8 }, () => send(message('http://hangs.example.org/', 100))));
   expect(asked).toBe(1);
 });
+
+test.skipIf(!hasOpenssl)(
+  'over TLS the certificate must be of the host that was named, not of the address',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'askfirst-tls-'));
+    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+    const subject = ['-subj', '/CN=hooks.example.org', '-addext', 'subjectAltName=DNS:hooks.example.org'];
+    const made = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-out', cert];
+    execFileSync('openssl', ['req', '-x509', '-days', '2', ...made, ...subject], { stdio: 'ignore' });
+    const names: (string | false | undefined)[] = [];
+    const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
+      names.push((request.socket as TLSSocket).servername ?? undefined);
+      response.end('ok');
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const send = createWebhookSender({ allowPrivateTargets: true, resolve: to('127.0.0.1') });
+    const trusted = getCACertificates('default');
+    try {
+      expect(await send(message(`https://hooks.example.org:${port}/`))).toEqual(failed(/DEPTH_ZERO_SELF_SIGNED_CERT/));
+      setDefaultCACertificates([...trusted, readFileSync(cert, 'utf8')]);
+      expect(await send(message(`https://hooks.example.org:${port}/`))).toEqual({ status: 200, body: 'ok' });
+      expect(names).toEqual(['hooks.example.org']);
+      expect(await send(message(`https://other.example.org:${port}/`))).toEqual(failed(/ERR_TLS_CERT_ALTNAME_INVALID/));
+      expect(await send(message(`https://127.0.0.1:${port}/`))).toEqual(failed(/ERR_TLS_CERT_ALTNAME_INVALID/));
+    } finally {
+      setDefaultCACertificates(trusted);
+      rmSync(folder, { recursive: true });
+    }
+  },
+);
