@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { RequestInvalid } from './authzen-errors.ts';
+import { InputInvalid } from '../http/errors.ts';
+import type { ResourceSearchRequest } from './schema.ts';
 import { answerResourceSearch, readResourceSearch, type FindResources } from './authzen-search.ts';
 
 const query = {
@@ -20,16 +21,16 @@ const shelf = (count: number): FindResources => {
   };
 };
 
-const search = (body: object, find: FindResources) =>
-  answerResourceSearch(readResourceSearch(JSON.stringify(body)), find);
+const search = (body: ResourceSearchRequest, find: FindResources) =>
+  answerResourceSearch(readResourceSearch(body), find);
 
 const firstToken = async () => (await search({ ...query, page: { limit: 2 } }, shelf(5))).page.next_token;
 
-const refusal = (body: object): RequestInvalid | undefined => {
+const refusal = (body: ResourceSearchRequest): InputInvalid | undefined => {
   try {
-    readResourceSearch(JSON.stringify(body));
+    readResourceSearch(body);
   } catch (error) {
-    if (error instanceof RequestInvalid) return error;
+    if (error instanceof InputInvalid) return error;
     throw error;
   }
   return undefined;
@@ -40,7 +41,7 @@ test('going from page to page finds each result once, whatever the limit', async
     fc.asyncProperty(fc.nat(30), fc.integer({ min: 1, max: 12 }), async (count, limit) => {
       const found: string[] = [];
       let page: { limit?: number; token?: string } = { limit };
-      for (;;) {
+      for (let pages = 0; pages <= count; pages++) {
         const answer = await search({ ...query, page }, shelf(count));
         expect(answer.results.length).toBeLessThanOrEqual(limit);
         expect(answer.page.count).toBe(answer.results.length);
@@ -57,7 +58,7 @@ test('a limit of 0 returns nothing and keeps the place', async () => {
   const nothing = await search({ ...query, page: { limit: 0 } }, shelf(3));
   expect(nothing.results).toEqual([]);
   expect(nothing.page.next_token).not.toBe('');
-  expect(readResourceSearch(JSON.stringify({ ...query, page: { token: nothing.page.next_token } }))).toEqual({
+  expect(readResourceSearch({ ...query, page: { token: nothing.page.next_token } })).toEqual({
     query,
     after: undefined,
     limit: 0,
@@ -67,10 +68,9 @@ test('a limit of 0 returns nothing and keeps the place', async () => {
 
 test('a token serves the query it was given for, its members in any order', async () => {
   const token = await firstToken();
-  const reordered = Object.fromEntries(
-    Object.entries({ ...query, context: { customer: 'crm:4711', purpose: 'customer-service' } }).toReversed(),
-  );
-  expect(refusal({ ...reordered, page: { token, limit: 2 } })).toBeUndefined();
+  const { subject, action, resource } = query;
+  const context = { customer: 'crm:4711', purpose: 'customer-service' };
+  expect(refusal({ page: { limit: 2, token }, context, resource, action, subject })).toBeUndefined();
 });
 
 test.each([
@@ -95,7 +95,7 @@ test('what is no token of ours is refused by name, the empty one of a last page 
   );
   fc.assert(
     fc.property(invented, (token) => {
-      expect(refusal({ ...query, page: { token } })?.member).toMatch(/^page\.token$|^the body$/);
+      expect(refusal({ ...query, page: { token } })?.member).toBe('page.token');
     }),
   );
 });

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
-import { RequestInvalid, unfit } from './authzen-errors.ts';
-import { readBody } from './authzen-body.ts';
-import { resourceSearchRequestSchema, type ResourceSearchResponse } from './schema.ts';
+import { InputInvalid } from '../http/errors.ts';
+import type { ResourceSearchRequest, ResourceSearchResponse } from './schema.ts';
 
 /** What is searched for: the entities of the request without paging (AuthZEN §8.5.1). */
-export type ResourceQuery = Omit<z.output<typeof resourceSearchRequestSchema>, 'page'>;
+export type ResourceQuery = Omit<ResourceSearchRequest, 'page'>;
 
 /** A query with the place to go on from (`after` of the page before; undefined: the beginning) and the page's size. */
 export type ResourceSearch = { query: ResourceQuery; after: string | undefined; limit: number };
@@ -30,37 +29,36 @@ const fingerprint = (query: ResourceQuery): string =>
 const writeToken = ({ query, limit }: ResourceSearch, after: string | undefined): string =>
   Buffer.from(JSON.stringify([after ?? null, limit, fingerprint(query)])).toString('base64url');
 
+const unfit = (member: string, must: string): InputInvalid =>
+  new InputInvalid([{ member, rule: 'value', detail: `${member} ${must}` }]);
+
 const readToken = (token: string): z.output<typeof tokenSchema> => {
   try {
     return tokenSchema.parse(JSON.parse(Buffer.from(token, 'base64url').toString()));
   } catch {
-    throw new RequestInvalid([unfit('page.token', 'must be the next_token of a preceding response')]);
+    throw unfit('page.token', 'must be the next_token of a preceding response');
   }
 };
 
 /**
- * Reads the body of a Resource Search request (AuthZEN §8.5.1).
+ * Reads the paging of a Resource Search request (AuthZEN §8.2).
  *
- * With a token everything else has to be as in the request before (§8.2); a `limit` left out is the one of the token, as
- * in the specification's own example. A token is not secret and gives no access: it holds a place in what its bearer may
- * see anyway.
+ * With a token everything else has to be as in the request before; a `limit` left out is the one of the token, as in the
+ * specification's own example. A token is not secret and gives no access: it holds a place in what its bearer may see
+ * anyway.
  *
- * @param text the body, as it came
- * @throws RequestInvalid naming the member that is missing, mistyped or changed between pages
+ * @throws InputInvalid for a token that is not ours, or members that were changed between pages
  */
-export const readResourceSearch = (text: string): ResourceSearch => {
-  const { page = {}, ...query } = readBody(resourceSearchRequestSchema, text);
+export const readResourceSearch = ({ page = {}, ...query }: ResourceSearchRequest): ResourceSearch => {
   const limit = page.limit === undefined ? undefined : Math.min(page.limit, pageSize.largest);
   // An empty token is what the last page carries: nothing comes after it, and it must not start the search anew.
   if (page.token === undefined) return { query, after: undefined, limit: limit ?? pageSize.usual };
   const [after, limitBefore, queryBefore] = readToken(page.token);
   if (queryBefore !== fingerprint(query)) {
-    throw new RequestInvalid([
-      unfit('page.token', 'belongs to another query: repeat the entities of the first request'),
-    ]);
+    throw unfit('page.token', 'belongs to another query: repeat the entities of the first request');
   }
   if (limit !== undefined && limit !== limitBefore) {
-    throw new RequestInvalid([unfit('page.limit', 'must be that of the first request while paging')]);
+    throw unfit('page.limit', 'must be that of the first request while paging');
   }
   return { query, after: after ?? undefined, limit: limitBefore };
 };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { RequestInvalid } from './authzen-errors.ts';
-import { answerEvaluations, readEvaluation, readEvaluations, type Evaluate } from './authzen.ts';
+import { InputInvalid } from '../http/errors.ts';
+import { answerEvaluations, readEvaluations, type Evaluate } from './authzen.ts';
 import type { AccessEvaluation, Decision } from './schema.ts';
 
 const question = {
@@ -27,11 +27,11 @@ const evaluatorByName = () => {
   return { asked, evaluate };
 };
 
-const refusal = (read: () => unknown): RequestInvalid => {
+const refusal = (read: () => unknown): InputInvalid => {
   try {
     read();
   } catch (error) {
-    if (error instanceof RequestInvalid) return error;
+    if (error instanceof InputInvalid) return error;
     throw error;
   }
   throw new Error('was not refused');
@@ -44,20 +44,16 @@ describe('defaults of a batch', () => {
     resource: fc.record({ type: fc.string(), id: fc.string() }),
     context: fc.dictionary(fc.string(), fc.integer()),
   });
-  const wellFormed = (value: unknown) => {
-    const text = JSON.stringify(value);
-    return !/\\u(0000|d[89a-f])/i.test(text);
-  };
   const some = fc
     .tuple(entity, fc.subarray([...members]))
     .map(([whole, named]) => Object.fromEntries(named.map((name) => [name, whole[name]])));
 
   test('an item is what its own members and, for the others, the whole defaults make of it', () => {
     fc.assert(
-      fc.property(some.filter(wellFormed), fc.array(some, { minLength: 1 }).filter(wellFormed), (top, items) => {
+      fc.property(some, fc.array(some, { minLength: 1 }), (top, items) => {
         const complete = items.map((item) => ({ ...top, ...item }) as Partial<AccessEvaluation>);
         fc.pre(complete.some(({ subject, action, resource }) => subject && action && resource));
-        const read = readEvaluations(JSON.stringify({ ...top, evaluations: items }));
+        const read = readEvaluations({ ...top, evaluations: items });
         const seen = 'items' in read ? read.items : [];
         expect(seen).toHaveLength(items.length);
         for (const [index, { subject, action, resource, context }] of complete.entries()) {
@@ -70,7 +66,7 @@ describe('defaults of a batch', () => {
   });
 
   test('a batch in which nothing can be decided is a wrong body', () => {
-    const error = refusal(() => readEvaluations(JSON.stringify({ evaluations: [{}, { action: { name: 'link' } }] })));
+    const error = refusal(() => readEvaluations({ evaluations: [{}, { action: { name: 'link' } }] }));
     expect(error.message).toContain('evaluations.0.subject is required');
     expect(error.errors.map(({ member }) => member)).toEqual([
       'evaluations.0.subject',
@@ -85,7 +81,7 @@ describe('semantics of a batch', () => {
   const batchOf = (outcomes: readonly string[], semantic: string) => {
     const { resource: _, ...defaults } = question;
     const evaluations = outcomes.map((name) => (name === 'incomplete' ? {} : { resource: { type: 'test', id: name } }));
-    return readEvaluations(JSON.stringify({ ...defaults, evaluations, options: { evaluations_semantic: semantic } }));
+    return readEvaluations({ ...defaults, evaluations, options: { evaluations_semantic: semantic } });
   };
   const until = (outcomes: readonly string[], end: (name: string) => boolean) => {
     const index = outcomes.findIndex(end);
@@ -130,47 +126,22 @@ describe('semantics of a batch', () => {
 });
 
 describe('reading', () => {
-  test('all that is wrong is named at once, and no value is repeated', () => {
-    const error = refusal(() =>
-      readEvaluation('{"subject":{"type":1,"id":"eva@example.org"},"action":{"name":["eva"]}}'),
-    );
+  test('all that is wrong is named at once by its place, and no value is repeated', () => {
+    const wrong = { subject: { type: 1, id: 'eva@example.org' }, action: { name: ['eva'] }, resource: { type: 'x' } };
+    const error = refusal(() => readEvaluations({ evaluations: [question, wrong] }));
     expect(error.kind).toBe('invalid');
     expect(error.errors).toEqual([
-      { member: 'subject.type', rule: 'type', detail: 'subject.type must be a string' },
-      { member: 'action.name', rule: 'type', detail: 'action.name must be a string' },
-      { member: 'resource', rule: 'required', detail: 'resource is required' },
+      { member: 'evaluations.1.subject.type', rule: 'type', detail: 'evaluations.1.subject.type must be a string' },
+      { member: 'evaluations.1.action.name', rule: 'type', detail: 'evaluations.1.action.name must be a string' },
+      { member: 'evaluations.1.resource.id', rule: 'required', detail: 'evaluations.1.resource.id is required' },
     ]);
-    expect(JSON.stringify(error.errors) + error.message).not.toContain('eva');
-  });
-
-  test('a member of the context named __proto__ reaches those who judge the context', () => {
-    const text = JSON.stringify(question).replace('"customer"', '"__proto__"');
-    expect(Object.keys(readEvaluation(text).context!)).toEqual(['purpose', '__proto__']);
-  });
-
-  test.each(['"\\u0000"', '"\\ud83d"', '{"a":["\\udc00"]}', '{"\\u0000":1}'])(
-    'text that is no text is refused: %s',
-    (value) => {
-      const text = JSON.stringify(question).replace('"crm:4711"', value);
-      expect(refusal(() => readEvaluation(text)).message).toMatch(/NUL|surrogate/);
-    },
-  );
-
-  test('a surrogate pair and a backslash before u0000 are text', () => {
-    const text = JSON.stringify(question).replace('"crm:4711"', '"crm:\\ud83d\\ude00\\\\u0000"');
-    expect(readEvaluation(text).context).toMatchObject({ customer: 'crm:😀\\u0000' });
-  });
-
-  test.each(['context', 'elsewhere'])('nesting as deep as a body can be exhausts nothing (in %s)', (member) => {
-    const deep = '['.repeat(200_000) + '"\\u0000"' + ']'.repeat(200_000);
-    const text = JSON.stringify({ ...question, [member]: { a: 'DEEP' } }).replace('"DEEP"', deep);
-    expect(refusal(() => readEvaluation(text)).message).toMatch(/nested|NUL/);
+    expect(JSON.stringify(error.errors) + error.message).not.toContain('eva@');
   });
 
   test('a million items cost no million complaints', () => {
-    const error = refusal(() => readEvaluations(`{"evaluations":[${'1,'.repeat(999_999)}1]}`));
+    const error = refusal(() => readEvaluations({ evaluations: Array.from({ length: 1_000_000 }, () => 1) }));
     expect(error.errors).toEqual([
-      { member: 'evaluations', rule: 'size', detail: 'evaluations must have at most 1000 items' },
+      { member: 'evaluations', rule: 'size', detail: 'evaluations must be at most 1000 items' },
     ]);
   });
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { missing, problemsOf, RequestInvalid, type MemberProblem } from './authzen-errors.ts';
-import { readBody } from './authzen-body.ts';
+import { InputInvalid, type MemberProblem } from '../http/errors.ts';
+import { memberProblems } from '../http/member-problems.ts';
 import {
   accessEvaluationRequestSchema,
   accessEvaluationsRequestSchema,
@@ -30,37 +30,35 @@ const topSchema = accessEvaluationsRequestSchema.extend({
 });
 
 /**
- * Reads the body of an Access Evaluation request (AuthZEN §6.1).
- *
- * @param text the body, as it came
- * @throws RequestInvalid naming the member that is missing or mistyped
- */
-export const readEvaluation = (text: string): AccessEvaluation => readBody(accessEvaluationRequestSchema, text);
-
-/**
  * Reads the body of an Access Evaluations request (AuthZEN §7.1) and fills in the defaults: an entity that an item names
  * replaces the one at the top whole, nothing is merged (§7.1.1).
  *
  * A mistyped member anywhere is an error of the payload. A member *missing* from one item is that item's own error and
  * becomes a denial (§7.2.1, certification scenario "evaluation-level errors"), unless no item can be decided at all.
  *
- * @param text the body, as it came
- * @throws RequestInvalid naming the member that is missing or mistyped
+ * @param body parsed JSON
+ * @throws InputInvalid naming the member that is missing or mistyped
  */
-export const readEvaluations = (text: string): Evaluations => {
-  const { evaluations = [], options, ...defaults } = readBody(topSchema, text);
-  if (evaluations.length === 0) return { single: readEvaluation(text) };
+export const readEvaluations = (body: unknown): Evaluations => {
+  const { evaluations = [], options, ...defaults } = check(topSchema, body);
+  if (evaluations.length === 0) return { single: check(accessEvaluationRequestSchema, body) };
   const items = evaluations.map((item, index) => readItem(item, `evaluations.${index}`, defaults));
   const first = items[0]!;
-  if ('problems' in first && items.every((item) => 'problems' in item)) throw new RequestInvalid(first.problems);
+  if ('problems' in first && items.every((item) => 'problems' in item)) throw new InputInvalid(first.problems);
   return { items, semantic: options?.evaluations_semantic ?? 'execute_all' };
 };
 
-const readItem = (item: unknown, member: string, defaults: z.output<typeof evaluationsItemSchema>): Item => {
+const check = <S extends z.ZodType>(schema: S, body: unknown): z.output<S> => {
+  const read = schema.safeParse(body);
+  if (!read.success) throw new InputInvalid(memberProblems(read.error, body, 'body'));
+  return read.data;
+};
+
+const readItem = (item: unknown, place: string, defaults: z.output<typeof evaluationsItemSchema>): Item => {
   const read = evaluationsItemSchema.safeParse(item);
   if (!read.success) {
-    const problems = problemsOf(read.error, item, member);
-    if (problems.some(({ rule }) => rule !== 'required')) throw new RequestInvalid(problems);
+    const problems = memberProblems(read.error, item, place).map((one) => under(place, one));
+    if (problems.some(({ rule }) => rule !== 'required')) throw new InputInvalid(problems);
     return { problems };
   }
   const subject = read.data.subject ?? defaults.subject;
@@ -69,14 +67,24 @@ const readItem = (item: unknown, member: string, defaults: z.output<typeof evalu
   const context = read.data.context ?? defaults.context;
   if (subject && action && resource) return { request: { subject, action, resource, context } };
   const absent = Object.entries({ subject, action, resource }).filter(([, entity]) => entity === undefined);
-  return { problems: absent.map(([name]) => missing(`${member}.${name}`)) };
+  return { problems: absent.map(([member]) => under(place, missing(member))) };
 };
+
+const missing = (member: string): MemberProblem => ({ member, rule: 'required', detail: `${member} is required` });
+
+/** The same problem, its member named from the top of the body; `place` itself where the item as a whole is wrong. */
+const under = (place: string, { member, rule, detail }: MemberProblem): MemberProblem =>
+  member === place ? { member, rule, detail } : { member: `${place}.${member}`, rule, detail: `${place}.${detail}` };
 
 const stops: Record<EvaluationsSemantic, boolean | undefined> = {
   execute_all: undefined,
   deny_on_first_deny: false,
   permit_on_first_permit: true,
 };
+
+/** Answers one question (AuthZEN §6.2). */
+export const answerEvaluation = async (request: AccessEvaluation, evaluate: Evaluate): Promise<Decision> =>
+  decisionAt(await evaluate([request]), 0);
 
 /**
  * Executes a batch (AuthZEN §7.1.2.1) and returns its answer (§7.2): decisions in the order of the questions, up to and
@@ -86,7 +94,7 @@ export const answerEvaluations = async (
   batch: Evaluations,
   evaluate: Evaluate,
 ): Promise<Decision | AccessEvaluationsResponse> => {
-  if ('single' in batch) return decisionAt(await evaluate([batch.single]), 0);
+  if ('single' in batch) return answerEvaluation(batch.single, evaluate);
   const stopAt = stops[batch.semantic];
   // A failure is a denial (§7.1.2.1): where the first denial ends the batch, nothing behind a failure is even asked.
   const failure = stopAt === false ? batch.items.findIndex((item) => 'problems' in item) : -1;

@@ -1,23 +1,43 @@
 import { serve } from '@hono/node-server';
-import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
+import { createRoute } from '@hono/zod-openapi';
 import type { AddressInfo } from 'node:net';
+import type { z } from 'zod';
 import { authzenConfiguration, authzenPaths } from '../../src/decisions/authzen-metadata.ts';
 import { answerResourceSearch, readResourceSearch, type FindResources } from '../../src/decisions/authzen-search.ts';
-import { answerEvaluations, readEvaluation, readEvaluations, type Evaluate } from '../../src/decisions/authzen.ts';
-import type { AccessEvaluation } from '../../src/decisions/schema.ts';
-import { AppError } from '../../src/kernel/errors.ts';
+import { answerEvaluation, answerEvaluations, readEvaluations, type Evaluate } from '../../src/decisions/authzen.ts';
+import {
+  accessEvaluationRequestSchema,
+  accessEvaluationsRequestSchema,
+  authzenConfigurationSchema,
+  decisionSchema,
+  evaluationsAnswerSchema,
+  resourceSearchRequestSchema,
+  resourceSearchResponseSchema,
+  type AccessEvaluation,
+} from '../../src/decisions/schema.ts';
+import { ScopeInsufficient, TokenInvalid } from '../../src/http/auth-errors.ts';
+import {
+  createErrorHandler,
+  createNotFoundHandler,
+  createRouter,
+  parseJson,
+  readText,
+  respond,
+  type Scope,
+} from '../../src/http/index.ts';
+
+type Question = Pick<AccessEvaluation, 'subject' | 'action' | 'resource'> & { context: Record<string, unknown> };
 
 /** What the conformance suite needs to know of the service under test. */
 export type AuthzenTarget = {
   /** Base URL, without a slash at the end. */
   url: string;
   /** Value of `Authorization` for the system in the questions below, with the scope for checks or with these scopes. */
-  authorization(scopes?: readonly string[]): Promise<string>;
+  authorization(scopes?: readonly Scope[]): Promise<string>;
   /** A question that is permitted, however often it is asked, because of its purpose and customer. */
-  permitted: Required<AccessEvaluation>;
+  permitted: Question;
   /** The same question about another resource, which is denied. */
-  denied: Required<AccessEvaluation>;
+  denied: Question;
   /** A search and the ids that it finds: at least three. */
   search: { request: object; found: readonly string[] };
   close(): Promise<void>;
@@ -52,41 +72,58 @@ const find: FindResources = async ({ query, after, limit }) => {
   return { results: permitted, next: from + limit < linked.length ? String(from + limit) : undefined };
 };
 
-/** The pure parts of AuthZEN behind the smallest transport that can carry them. */
-export const startAuthzenTarget = async (): Promise<AuthzenTarget> => {
-  const app = new Hono();
-  app.use(async (c, next) => {
-    await next();
-    const requestId = c.req.header('x-request-id');
-    if (requestId !== undefined) c.header('x-request-id', requestId);
+const json = <S>(schema: S) => ({ 'application/json': { schema } });
+const post = <S extends z.ZodType>(path: string, schema: S) =>
+  createRoute({
+    method: 'post',
+    path,
+    security: [{ oauth2: ['decisions:evaluate'] }],
+    request: { body: { required: true, content: json(schema) } },
+    responses: { 200: { description: 'Answer' } },
   });
-  app.get(authzenPaths.configuration, (c) =>
-    c.json(authzenConfiguration(url), 200, { 'cache-control': 'max-age=3600' }),
-  );
-  const tokens = new Map<string, readonly string[]>();
-  app.post(
-    '/access/*',
-    bodyLimit({ maxSize: 1_048_576, onError: (c) => c.json({ detail: 'the body is too large' }, 413) }),
-    async (c, next) => {
+const getConfiguration = createRoute({
+  method: 'get',
+  path: authzenPaths.configuration,
+  security: [],
+  responses: { 200: { description: 'Metadata' } },
+});
+const batchLimitBytes = 1_048_576;
+
+/** What is pure in AuthZEN, behind the HTTP of the house, with an evaluator that knows five links. */
+export const startAuthzenTarget = async (): Promise<AuthzenTarget> => {
+  const tokens = new Map<string, readonly Scope[]>();
+  const app = createRouter({
+    authenticate: async (c, scope) => {
       const scopes = tokens.get(c.req.header('authorization') ?? '');
-      if (!scopes) return c.json({ detail: 'no valid token' }, 401, { 'www-authenticate': 'Bearer' });
-      if (!scopes.includes('decisions:evaluate')) return c.json({ detail: 'scope decisions:evaluate is missing' }, 403);
-      if (!/^application\/json\s*(;|$)/i.test(c.req.header('content-type') ?? '')) {
-        return c.json({ detail: 'Content-Type must be application/json' }, 400);
-      }
-      return next();
+      if (!scopes) throw new TokenInvalid('unknown');
+      if (!scopes.includes(scope)) throw new ScopeInsufficient(scope);
+      return { system: question.subject.id, clientId: 'client', scopes, issuedAt: 0, expiresAt: Infinity };
     },
+    limit: () => undefined,
+  });
+  app.use(async (c, next) => {
+    c.set('requestId', c.req.header('x-request-id') ?? 'none');
+    await next();
+  });
+  app.onError(createErrorHandler((error) => console.error(error)));
+  app.notFound(createNotFoundHandler(app as never));
+  app.openapi(getConfiguration, (c) =>
+    respond(c, authzenConfigurationSchema, authzenConfiguration(url), 200, { 'Cache-Control': 'max-age=3600' }),
   );
-  app.post(authzenPaths.evaluation, async (c) =>
-    c.json(await answerEvaluations({ single: readEvaluation(await c.req.text()) }, evaluate)),
+  app.openapi(post(authzenPaths.evaluation, accessEvaluationRequestSchema), async (c) =>
+    respond(c, decisionSchema, await answerEvaluation(c.req.valid('json'), evaluate)),
   );
-  app.post(authzenPaths.evaluations, async (c) =>
-    c.json(await answerEvaluations(readEvaluations(await c.req.text()), evaluate)),
+  app.openapi(
+    post(authzenPaths.evaluations, accessEvaluationsRequestSchema),
+    async (c) => {
+      const body = parseJson(await readText(c, 'application/json', batchLimitBytes));
+      return respond(c, evaluationsAnswerSchema, await answerEvaluations(readEvaluations(body), evaluate));
+    },
+    { handlerReadsBody: true },
   );
-  app.post(authzenPaths.searchResource, async (c) =>
-    c.json(await answerResourceSearch(readResourceSearch(await c.req.text()), find)),
+  app.openapi(post(authzenPaths.searchResource, resourceSearchRequestSchema), async (c) =>
+    respond(c, resourceSearchResponseSchema, await answerResourceSearch(readResourceSearch(c.req.valid('json')), find)),
   );
-  app.onError((error, c) => c.json({ detail: error.message }, error instanceof AppError ? 400 : 500));
   const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 });
   await new Promise((listening) => server.once('listening', listening));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -98,8 +135,8 @@ export const startAuthzenTarget = async (): Promise<AuthzenTarget> => {
       tokens.set(token, scopes);
       return token;
     },
-    permitted: question as Required<AccessEvaluation>,
-    denied: { ...question, resource } as Required<AccessEvaluation>,
+    permitted: question,
+    denied: { ...question, resource },
     search: { request: { ...question, resource: { type: 'social_identity' } }, found: linked },
     close: () => new Promise((closed) => server.close(() => closed())),
   };
