@@ -39,10 +39,11 @@ import { createAskfirst, AskfirstRefused } from 'askfirst/client';
 
 const { options, delivery } = JSON.parse(process.argv[2]);
 const client = createAskfirst(options);
-const permitted = await client.mayLink({ customer: 'crm:4711', identity: 'facebook:1029384756' });
-const link = await client.confirmLink(permitted);
+const eva = { customer: 'crm:4711', identity: 'facebook:1029384756' };
+const permitted = await client.mayLink(eva);
+const link = await client.confirmLink(permitted, eva);
 const denied = await client.mayUse({ action: 'contact', purpose: 'newsletter', customer: 'crm:4711', scope: { channel: 'email' } });
-const refused = await client.confirmLink(denied).catch((error) => error instanceof AskfirstRefused && error.code);
+const refused = await client.confirmLink({ lease: { id: 'another' } }, eva).catch((error) => error instanceof AskfirstRefused && error.code);
 const unreachable = await createAskfirst({ ...options, baseUrl: 'http://127.0.0.1:1' }).mayUseAll([{ action: 'retain', purpose: 'newsletter', customer: 'crm:4711' }]);
 const receipt = await client.onObligation(async ({ kind }) => { if (kind !== 'unlink') throw kind; })(delivery.body, delivery.headers);
 console.log(JSON.stringify({
@@ -67,12 +68,13 @@ console.log(JSON.stringify([passed.status, await passed.text(), unsigned.status]
 
 const typed = `
 import { Hono } from 'hono';
-import { createAskfirst, type Decision, type Obligation } from 'askfirst/client';
+import { createAskfirst, type Decision, type LinkRequest, type Obligation } from 'askfirst/client';
 import { askfirstGate, obligationsRoute } from 'askfirst/client/hono';
 
 const client = createAskfirst({ baseUrl: 'https://askfirst.example.org', system: 's', clientId: 'c', clientSecret: 'x' });
-const decision: Decision = await client.mayLink({ customer: 'crm:1', identity: 'x:2', match: { method: 'declared' }, chain: undefined });
-const link = await client.confirmLink(decision);
+const request: LinkRequest = { customer: 'crm:1', identity: 'x:2', match: { method: 'declared' }, chain: undefined };
+const decision: Decision = await client.mayLink(request);
+const link = await client.confirmLink(decision, request);
 const linkId: string | null = link.linkId;
 await client.mayUse({ action: 'publish_aggregate', purpose: 'open-statistics', aggregate: 'nights', cellSize: 12 });
 // @ts-expect-error a misspelt circumstance
@@ -117,9 +119,8 @@ describe('the package askfirst', () => {
     service.answer('/access/v1/evaluation', ({ json }) => ({
       body: json.action.name === 'link' ? permit() : refusal(),
     }));
-    let confirmed = 0;
-    service.answer('/v1/links', () =>
-      ++confirmed % 2 === 1
+    service.answer('/v1/links', ({ json }) =>
+      json.leaseId === permit().context.lease.id
         ? { status: 201, body: { linkId: 'l1', status: 'active' } }
         : { status: 409, body: { code: 'linkage.lease-unknown' } },
     );

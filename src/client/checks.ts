@@ -7,7 +7,7 @@ import type { Transport } from './transport.ts';
 export type Mode = 'enforce' | 'observe';
 
 /** In mode `observe`: told each denial and, without an identifier, what was asked. */
-export type OnWouldDeny = (decision: Decision, asked: { action: Action; purpose: string }) => void;
+export type OnWouldDeny = (decision: Decision, asked: { action: Action; purpose: string }) => void | Promise<void>;
 
 /** The checks of a component. None of them throws: whatever goes wrong denies. */
 export type Checks = {

@@ -355,24 +355,32 @@ describe('mode observe', () => {
     service.answer(evaluation, () => ({ body: refusal() }));
     const client = createAskfirst({ ...service.options, mode: 'observe', onWouldDeny: () => undefined });
     const decision = await client.mayLink(eva);
-    expect(await client.confirmLink(decision)).toEqual({ linkId: null, status: 'observed' });
+    expect(await client.confirmLink(decision, eva)).toEqual({ linkId: null, status: 'observed' });
     expect(service.asked('/v1/links')).toEqual([]);
   });
 });
 
 describe('confirming a link', () => {
-  it('sends the decision under a key that makes a second call harmless', async () => {
-    service.answer('/v1/links', () => ({ status: 201, body: { linkId: 'l1', status: 'active', since: 'now' } }));
+  const lease = { id: '01980d2c-6a10-7c3e-9f41-2b7a5c0d9e12', expiresAt: '2026-07-15T09:30:05Z' };
+
+  it('sends the lease and the two that were asked about', async () => {
+    service.answer('/v1/links', () => ({ status: 201, body: { linkId: 'l1', status: 'active', system: 'listening' } }));
     const client = createAskfirst(service.options);
-    expect(await client.confirmLink({ decisionId })).toEqual({ linkId: 'l1', status: 'active' });
-    const [request] = service.asked('/v1/links');
-    expect(request).toMatchObject({ method: 'POST', json: { decisionId } });
-    expect(request!.headers['idempotency-key']).toBe(`"${decisionId}"`);
+    expect(await client.confirmLink({ lease }, { ...eva })).toEqual({ linkId: 'l1', status: 'active' });
+    expect(service.asked('/v1/links')).toMatchObject([{ method: 'POST', json: { leaseId: lease.id, ...eva } }]);
+  });
+
+  it('has more patience than a check: its answer waits for a commit', async () => {
+    service.answer('/v1/links', (_, response) => {
+      setTimeout(() => response.writeHead(201).end('{"linkId":"l1","status":"active"}'), 300);
+    });
+    const client = createAskfirst({ ...service.options, timeoutMs: 100 });
+    expect(await client.confirmLink({ lease }, eva)).toMatchObject({ linkId: 'l1' });
   });
 
   it('tells a refusal from an unknown outcome', async () => {
     const client = createAskfirst(service.options);
-    const failure = () => client.confirmLink({ decisionId }).catch((error: unknown) => error);
+    const failure = () => client.confirmLink({ lease }, eva).catch((error: unknown) => error);
     service.answer('/v1/links', () => ({ status: 409, body: { code: 'linkage.lease-expired', status: 409 } }));
     expect(await failure()).toMatchObject({ constructor: AskfirstRefused, code: 'linkage.lease-expired', status: 409 });
     service.answer('/v1/links', () => ({ status: 503, body: { code: 'http.not-ready' } }));
@@ -381,8 +389,8 @@ describe('confirming a link', () => {
     expect(await failure()).toMatchObject({ constructor: AskfirstUnreachable, code: 'askfirst.malformed' });
   });
 
-  it('refuses by itself what no decision permits', async () => {
-    await expect(createAskfirst(service.options).confirmLink({})).rejects.toThrow(AskfirstRefused);
+  it('refuses by itself what has no lease: a denial, or a permit for something else', async () => {
+    await expect(createAskfirst(service.options).confirmLink({}, eva)).rejects.toThrow(AskfirstRefused);
     expect(service.received).toEqual([]);
   });
 });
@@ -392,7 +400,7 @@ describe('pulled obligations', () => {
   const message = { type: 'obligation.unlink', timestamp: '2026-07-15T09:30:00Z', data };
 
   it('are listed and acknowledged by their id', async () => {
-    service.answer('/v1/obligations', () => ({ body: { items: [message] } }));
+    service.answer('/v1/obligations', () => ({ body: { obligations: [message] } }));
     service.answer('/v1/obligations/o%2F1/acknowledge', () => ({ status: 204, body: '' }));
     const client = createAskfirst(service.options);
     expect(await client.pullObligations()).toEqual([{ ...data, kind: 'unlink' }]);
@@ -404,7 +412,7 @@ describe('pulled obligations', () => {
     const client = createAskfirst(service.options);
     service.answer('/v1/obligations', () => ({ body: {} }));
     await expect(client.pullObligations()).rejects.toThrow(AskfirstUnreachable);
-    service.answer('/v1/obligations', () => ({ body: { items: [{ ...message, data: undefined }] } }));
+    service.answer('/v1/obligations', () => ({ body: { obligations: [{ ...message, data: undefined }] } }));
     await expect(client.pullObligations()).rejects.toThrow(AskfirstUnreachable);
   });
 });
@@ -429,7 +437,7 @@ describe('options', () => {
       service.answer(evaluation, (request) => ({ status, body: { ...hostile, echo: request.json } }));
       service.answer('/v1/links', (request) => ({ status, body: { ...hostile, echo: request.headers } }));
       expect(JSON.stringify(await client.mayLink(eva))).not.toMatch(secrets);
-      const error = await client.confirmLink({ decisionId }).catch((thrown: unknown) => thrown);
+      const error = await client.confirmLink(permit().context, eva).catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(AskfirstError);
       expect(`${(error as Error).stack} ${JSON.stringify(error)}`).not.toMatch(secrets);
     }

@@ -8,6 +8,7 @@ import {
   type ObligationHandler,
   type ObligationReceiver,
 } from './obligations.ts';
+import type { LinkRequest } from './request.ts';
 import { createTransport } from './transport.ts';
 
 export type AskfirstOptions = {
@@ -35,19 +36,26 @@ export type Link = { linkId: string; status: string } | { linkId: null; status: 
 
 export type Askfirst = Checks & {
   /**
-   * Records the link that a permit allowed, while its lease runs; hand over the decision itself. The service checks again.
-   * Calling twice for one decision records one link.
+   * Records the link that `decision` permits, for the two that were asked about, while its lease runs. The service checks
+   * again. Calling it again answers the same link.
    *
-   * @throws AskfirstRefused if there is no such lease (any more); AskfirstUnreachable if it is not known whether it is done
+   * @throws AskfirstRefused if it is not permitted (any more): then the link must not be kept;
+   *   AskfirstUnreachable if it is not known whether it is recorded: call again
    */
-  confirmLink(decision: Pick<Decision, 'decisionId' | 'observed'>): Promise<Link>;
+  confirmLink(
+    decision: Pick<Decision, 'lease' | 'observed'>,
+    asked: Pick<LinkRequest, 'customer' | 'identity'>,
+  ): Promise<Link>;
   /**
    * A receiver for this component's webhook.
    *
    * @throws TypeError without `webhookSecrets`
    */
   onObligation(handler: ObligationHandler): ObligationReceiver;
-  /** What is due, for a component without a webhook; leased to the caller, and back in the list until acknowledged. */
+  /**
+   * The oldest of what is to be done, for a component without a webhook; none when there is nothing. They are the
+   * caller's for a minute and then come again, until they are acknowledged.
+   */
   pullObligations(): Promise<Obligation[]>;
   /** Says that the obligation is done. Calling twice does no harm. */
   acknowledge(obligationId: string): Promise<void>;
@@ -77,28 +85,26 @@ export const createAskfirst = (options: AskfirstOptions): Askfirst => {
 
   return {
     ...createChecks({ call, system, timeoutMs, language, mode, onWouldDeny }),
-    confirmLink: async ({ decisionId, observed }) => {
+    confirmLink: async ({ lease, observed }, { customer, identity }) => {
       if (observed?.wouldDeny) return { linkId: null, status: 'observed' };
-      if (!decisionId) throw new AskfirstRefused('askfirst.no-decision', 'confirmLink needs a decision of the service');
-      const { body } = await call({
+      if (!lease) throw new AskfirstRefused('askfirst.no-lease', 'confirmLink needs a permit to link');
+      const answer = await call({
         method: 'POST',
         path: '/v1/links',
         timeoutMs: writeTimeoutMs,
-        body: { decisionId },
-        // One link a decision, so its id is the key (draft-ietf-httpapi-idempotency-key-header: a quoted string).
-        headers: { 'idempotency-key': `"${decisionId}"` },
+        body: { leaseId: lease.id, customer, identity },
       });
-      const { linkId, status } = (body ?? {}) as Record<string, unknown>;
+      const { linkId, status } = (answer.body ?? {}) as Record<string, unknown>;
       if (typeof linkId !== 'string' || typeof status !== 'string') throw malformed('a link');
       return { linkId, status };
     },
     onObligation: (handler) => obligationReceiver(webhookSecrets, handler),
     pullObligations: async () => {
       const { body } = await call({ method: 'GET', path: '/v1/obligations', timeoutMs: writeTimeoutMs });
-      const { items } = (body ?? {}) as Record<string, unknown>;
-      if (!Array.isArray(items)) throw malformed('a list of obligations');
-      return items.map((item) => {
-        const obligation = readObligation(item);
+      const { obligations } = (body ?? {}) as Record<string, unknown>;
+      if (!Array.isArray(obligations)) throw malformed('a list of obligations');
+      return obligations.map((message) => {
+        const obligation = readObligation(message);
         if (!obligation) throw malformed('an obligation');
         return obligation;
       });

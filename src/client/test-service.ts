@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** What arrived, for the test to look at. */
@@ -25,7 +25,7 @@ export const startService = async (lifetimeSeconds = 300) => {
     return { body: { access_token: token, token_type: 'Bearer', expires_in: lifetimeSeconds } };
   });
 
-  const server = createServer(async (request, response) => {
+  const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     let body = '';
     for await (const chunk of request) body += chunk;
     const path = request.url ?? '';
@@ -42,7 +42,8 @@ export const startService = async (lifetimeSeconds = 300) => {
     response.statusCode = answer.status ?? 200;
     response.setHeader('content-type', 'application/json');
     response.end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
-  });
+  };
+  const server = createServer((request, response) => void respond(request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 

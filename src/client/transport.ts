@@ -5,7 +5,7 @@ import { tokenSource, type Token } from './token.ts';
 export type Access = { baseUrl: string; clientId: string; clientSecret: string; fetch: typeof globalThis.fetch };
 
 /** One authenticated call. `timeoutMs` bounds everything: the token if one is needed, the answer, its last byte. */
-export type Call = {
+type Call = {
   method: 'GET' | 'POST';
   path: string;
   timeoutMs: number;
@@ -14,7 +14,7 @@ export type Call = {
 };
 
 /** A 2xx; `body` is undefined where there was none or it was not JSON. */
-export type Answer = { status: number; body: unknown };
+type Answer = { status: number; body: unknown };
 
 /**
  * Sends a call with a valid access token (RFC 6749 section 4.4), once more with a new one where it was answered 401.
