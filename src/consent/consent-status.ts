@@ -38,8 +38,10 @@ export type ConsentCode =
   | 'scope-missing';
 
 /**
- * `reliedOn` is the id of the event that decided: of several, the narrowest and then the latest. `scope` is that event's
- * own; `inheritedFrom` is set where it was broader than the question.
+ * `reliedOn` is the id of the event that decided: of several, the narrowest and then the latest. `scope` and `notice` are that
+ * event's own; `inheritedFrom` is set where it was broader than the question.
+ * `until`, in epoch milliseconds, is the first moment at which the passing of time alone ends a permit: when the last
+ * valid answer expires, or earlier, when a yes that holds off a no does.
  * `ask`: a no denies, yet each live no *occurred* before a valid yes that was recorded before it (a letter that took its
  * time). The person should be asked which was meant last.
  */
@@ -64,6 +66,10 @@ const defectOf = (answer: Answer, at: number, rules: PurposeRules): number => {
   if (answer.until !== undefined && answer.until <= at) return 2;
   return rules.renewOnNewNotice && answer.notice !== rules.notices.at(-1)!.version ? 1 : 0;
 };
+
+const endOf = (answer: Answer): number => answer.until ?? Infinity;
+
+const ending = (until: number): { until?: number } => (until === Infinity ? {} : { until });
 
 const narrowness = (scope: Scope): number => {
   let count = 0;
@@ -112,6 +118,7 @@ export const statusOfScope = (
   let pending: Answer | undefined;
   let defective: Answer | undefined;
   let defect: number = defects.length;
+  let groundUntil = -Infinity;
 
   for (const answer of own) {
     const { act } = answer;
@@ -120,21 +127,32 @@ export const statusOfScope = (
     if (act === 'pending') {
       if ((answer.until === undefined || answer.until > at) && decidesBefore(answer, pending)) pending = answer;
     } else if (found > 0) {
-      if (found < defect || (found === defect && decidesBefore(answer, defective)))
-        [defect, defective] = [found, answer];
-    } else if (act === 'yes') {
-      yeses.push(answer);
-      if (decidesBefore(answer, yes)) yes = answer;
-    } else if (decidesBefore(answer, informed)) informed = answer;
+      if (found > defect || (found === defect && !decidesBefore(answer, defective))) continue;
+      [defect, defective] = [found, answer];
+    } else {
+      groundUntil = Math.max(groundUntil, endOf(answer));
+      if (act === 'informed') {
+        if (decidesBefore(answer, informed)) informed = answer;
+      } else {
+        yeses.push(answer);
+        if (decidesBefore(answer, yes)) yes = answer;
+      }
+    }
   }
 
   let no: Answer | undefined;
   let noFrom = purpose;
   let ask = true;
   const hear = (answer: Answer, from: string) => {
-    if (answer.act !== 'no' || !within(scope, answer.scope) || yeses.some((given) => overrides(given, answer))) return;
-    ask &&= yeses.some((given) => contradicts(given, answer));
-    if (decidesBefore(answer, no)) [no, noFrom] = [answer, from];
+    if (answer.act !== 'no' || !within(scope, answer.scope)) return;
+    let heldOffUntil = -Infinity;
+    for (const given of yeses) if (overrides(given, answer)) heldOffUntil = Math.max(heldOffUntil, endOf(given));
+    if (heldOffUntil > at) {
+      groundUntil = Math.min(groundUntil, heldOffUntil);
+    } else {
+      ask &&= yeses.some((given) => contradicts(given, answer));
+      if (decidesBefore(answer, no)) [no, noFrom] = [answer, from];
+    }
   };
   for (const answer of own) hear(answer, purpose);
   // A "no to everything" is no ground against what a contract or the law requires (Art. 7(3) and 21(1) do not reach it).
@@ -143,8 +161,8 @@ export const statusOfScope = (
   }
 
   if (no) return { ...because('deny', 'live-no', no, noFrom, scope), ...(ask ? { ask } : {}) };
-  if (yes) return because('permit', 'valid-yes', yes, purpose, scope);
-  if (informed) return because('permit', 'informed', informed, purpose, scope);
+  if (yes) return { ...because('permit', 'valid-yes', yes, purpose, scope), ...ending(groundUntil) };
+  if (informed) return { ...because('permit', 'informed', informed, purpose, scope), ...ending(groundUntil) };
   if (pending) return because('deny', 'pending', pending, purpose, scope);
   if (defective) return because('deny', defects[defect as 1 | 2 | 3], defective, purpose, scope);
   return { result: 'deny', code: byConsent ? 'nothing-recorded' : 'not-informed' };
@@ -157,7 +175,7 @@ const because = (
   from: string,
   asked: Scope,
 ): ConsentStatus => {
-  const decided = { result, code, reliedOn: answer.id, scope: answer.scope };
+  const decided = { result, code, reliedOn: answer.id, scope: answer.scope, notice: answer.notice };
   if (from === everything) return { ...decided, inheritedFrom: 'everything' };
   return narrowness(answer.scope) < narrowness(asked) ? { ...decided, inheritedFrom: 'broader-scope' } : decided;
 };
