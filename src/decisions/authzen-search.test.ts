@@ -66,6 +66,16 @@ test('a limit of 0 returns nothing and keeps the place', async () => {
   expect((await search({ ...query, page: { limit: 0 } }, shelf(0))).page.next_token).toBe('');
 });
 
+test('a page has 100 results unless told, and never more than 1,000', async () => {
+  expect(readResourceSearch(query).limit).toBe(100);
+  const most = { ...query, page: { limit: 1_000_000 } };
+  const { page, results } = await search(most, shelf(1_500));
+  expect(results).toHaveLength(1_000);
+  expect(
+    (await search({ ...most, page: { ...most.page, token: page.next_token } }, shelf(1_500))).results,
+  ).toHaveLength(500);
+});
+
 test('a token serves the query it was given for, its members in any order', async () => {
   const token = await firstToken();
   const { subject, action, resource } = query;
