@@ -63,7 +63,8 @@ CREATE TABLE "lease" (
 CREATE TABLE "rate_limit" (
 	"key" text PRIMARY KEY NOT NULL,
 	"window_ends_at" timestamp with time zone NOT NULL,
-	"taken" integer NOT NULL
+	"taken" integer NOT NULL,
+	"granted" integer NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "link_event" (

@@ -69,8 +69,6 @@ const defectOf = (answer: Answer, at: number, rules: PurposeRules): number => {
 
 const endOf = (answer: Answer): number => answer.until ?? Infinity;
 
-const ending = (until: number): { until?: number } => (until === Infinity ? {} : { until });
-
 const narrowness = (scope: Scope): number => {
   let count = 0;
   for (const _ in scope) count += 1;
@@ -140,29 +138,30 @@ export const statusOfScope = (
     }
   }
 
+  // A "no to everything" is no ground against what a contract or the law requires (Art. 7(3) and 21(1) do not reach it).
+  const isExempt = rules.legalBasis === 'contract' || rules.legalBasis === 'legal-obligation';
+  const toEverything = isExempt ? [] : answersFor(answers, everything);
   let no: Answer | undefined;
   let noFrom = purpose;
   let ask = true;
-  const hear = (answer: Answer, from: string) => {
-    if (answer.act !== 'no' || !within(scope, answer.scope)) return;
+  for (let index = 0; index < own.length + toEverything.length; index++) {
+    const answer = index < own.length ? own[index]! : toEverything[index - own.length]!;
+    if (answer.act !== 'no' || !within(scope, answer.scope)) continue;
     let heldOffUntil = -Infinity;
     for (const given of yeses) if (overrides(given, answer)) heldOffUntil = Math.max(heldOffUntil, endOf(given));
     if (heldOffUntil > at) {
       groundUntil = Math.min(groundUntil, heldOffUntil);
-    } else {
-      ask &&= yeses.some((given) => contradicts(given, answer));
-      if (decidesBefore(answer, no)) [no, noFrom] = [answer, from];
+      continue;
     }
-  };
-  for (const answer of own) hear(answer, purpose);
-  // A "no to everything" is no ground against what a contract or the law requires (Art. 7(3) and 21(1) do not reach it).
-  if (rules.legalBasis !== 'contract' && rules.legalBasis !== 'legal-obligation') {
-    for (const answer of answersFor(answers, everything)) hear(answer, everything);
+    ask &&= yeses.some((given) => contradicts(given, answer));
+    if (!decidesBefore(answer, no)) continue;
+    no = answer;
+    noFrom = index < own.length ? purpose : everything;
   }
 
-  if (no) return { ...because('deny', 'live-no', no, noFrom, scope), ...(ask ? { ask } : {}) };
-  if (yes) return { ...because('permit', 'valid-yes', yes, purpose, scope), ...ending(groundUntil) };
-  if (informed) return { ...because('permit', 'informed', informed, purpose, scope), ...ending(groundUntil) };
+  if (no) return because('deny', 'live-no', no, noFrom, scope, Infinity, ask);
+  if (yes) return because('permit', 'valid-yes', yes, purpose, scope, groundUntil);
+  if (informed) return because('permit', 'informed', informed, purpose, scope, groundUntil);
   if (pending) return because('deny', 'pending', pending, purpose, scope);
   if (defective) return because('deny', defects[defect as 1 | 2 | 3], defective, purpose, scope);
   return { result: 'deny', code: byConsent ? 'nothing-recorded' : 'not-informed' };
@@ -174,8 +173,16 @@ const because = (
   answer: Answer,
   from: string,
   asked: Scope,
+  until = Infinity,
+  ask = false,
 ): ConsentStatus => {
-  const decided = { result, code, reliedOn: answer.id, scope: answer.scope, notice: answer.notice };
-  if (from === everything) return { ...decided, inheritedFrom: 'everything' };
-  return narrowness(answer.scope) < narrowness(asked) ? { ...decided, inheritedFrom: 'broader-scope' } : decided;
+  const { id: reliedOn, scope, notice } = answer;
+  const status: Mutable<ConsentStatus> = { result, code, reliedOn, scope, notice };
+  if (from === everything) status.inheritedFrom = 'everything';
+  else if (narrowness(scope) < narrowness(asked)) status.inheritedFrom = 'broader-scope';
+  if (until !== Infinity) status.until = until;
+  if (ask) status.ask = ask;
+  return status;
 };
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };

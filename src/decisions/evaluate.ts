@@ -31,9 +31,9 @@ type Asker = { system: string; language: Language };
 type Answered = { decision: Decision; permit?: PermitRecord; denial?: DenialRecord };
 
 /**
- * Decides questions of one caller, in order, at one moment. Every person concerned is read anew from the primary, in one statement together
- * with the digest of the active policy set; permits are durable when this resolves. With `stopAt` the first decision equal to it is the
- * last one answered and recorded. Errors: PolicySetUnavailable, DatabaseUnavailable, Overloaded (all 503: never a permit).
+ * Decides questions of one caller, in order, at one moment, and makes the decisions durable: permits before this resolves. With `stopAt`
+ * the first decision equal to it is the last one answered and recorded. Errors: PolicySetUnavailable, DatabaseUnavailable, Overloaded
+ * (all 503: never a permit).
  */
 export const evaluate = async (
   deps: DecisionDeps,
@@ -41,6 +41,25 @@ export const evaluate = async (
   requests: readonly AccessEvaluation[],
   stopAt?: boolean,
 ): Promise<Decision[]> => {
+  const answered = await decide(deps, asker, requests, stopAt);
+  await recordAll(deps, answered);
+  return answered.map(({ decision }) => decision);
+};
+
+/** The same without a record and therefore without a permit: only for advice (AuthZEN search). Answers `decision` as it would be. */
+export const advise = async (
+  deps: DecisionDeps,
+  asker: Asker,
+  requests: readonly AccessEvaluation[],
+): Promise<boolean[]> => (await decide(deps, asker, requests)).map(({ decision }) => decision.decision);
+
+/** Every person concerned is read anew from the primary, in one statement together with the digest of the active policy set. */
+const decide = async (
+  deps: DecisionDeps,
+  asker: Asker,
+  requests: readonly AccessEvaluation[],
+  stopAt?: boolean,
+): Promise<Answered[]> => {
   const decidedAt = deps.clock.now();
   let catalogue = deps.policySets.latest() ?? (await deps.policySets.current());
   for (;;) {
@@ -61,26 +80,21 @@ export const evaluate = async (
     let from = 0;
     const answered: Answered[] = [];
     const batchId = deps.ids.uuid();
+    const now = decidedAt.epochMilliseconds;
     for (const [index, item] of prepared.entries()) {
       const sides = read.sides.slice(from, (from += keys[index]!.length));
-      const now = decidedAt.epochMilliseconds;
       const answer =
         'question' in item
-          ? answerQuestion(
-              deps,
-              asker,
+          ? answerQuestion(deps, asker, item.question, assembleFacts(item.question, sides, catalogue, now), {
               catalogue,
-              item.question,
-              assembleFacts(item.question, sides, catalogue, now),
               decidedAt,
               batchId,
-            )
+            })
           : answerRefusal(deps, asker, catalogue, requests[index]!, item.refusal, decidedAt);
       answered.push(answer);
       if (answer.decision.decision === stopAt) break;
     }
-    await recordAll(deps, answered);
-    return answered.map(({ decision }) => decision);
+    return answered;
   }
 };
 
@@ -109,11 +123,9 @@ const byRule = (reasons: readonly Reason[]) => ({
 const answerQuestion = (
   deps: DecisionDeps,
   asker: Asker,
-  catalogue: Catalogue,
   question: Question,
   assembled: Assembled,
-  decidedAt: Temporal.Instant,
-  batchId: string,
+  { catalogue, decidedAt, batchId }: { catalogue: Catalogue; decidedAt: Temporal.Instant; batchId: string },
 ): Answered => {
   const { facts, customer, identity, consent } = assembled;
   const verdict = catalogue.decide(facts);

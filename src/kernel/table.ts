@@ -26,4 +26,6 @@ export const rateLimit = pgTable('rate_limit', {
   key: text('key').primaryKey(),
   windowEndsAt: instant('window_ends_at').notNull(),
   taken: integer('taken').notNull(),
+  /** What the last taker got: the answer of the upsert, which cannot return what was there before. */
+  granted: integer('granted').notNull(),
 });

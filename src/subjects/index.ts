@@ -7,4 +7,4 @@ export * from './read-subjects.ts';
 export { subjectRoutes } from './routes.ts';
 export { actorSchema, identifierSchema, momentSchema, subjectPathSchema, uuidSchema } from './schema.ts';
 export * from './review-subjects.ts';
-export { openIdentifiers, registerSubject } from './register-subject.ts';
+export { openIdentifiers, openIdentifiersOf, registerSubject } from './register-subject.ts';

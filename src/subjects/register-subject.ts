@@ -85,20 +85,41 @@ export const registerSubject = async (
   return { subjectId, created: !existing };
 };
 
+type Sealed = { blindIndex: string; subjectId: string; sealed: Buffer };
+
+const unsealAll = async (deps: Pick<SubjectDeps, 'keys'>, rows: readonly Sealed[]) => {
+  const keys = await deps.keys.subjectKeys([...new Set(rows.map((row) => row.subjectId))]);
+  return rows.flatMap((row) => {
+    const key = keys.get(row.subjectId);
+    return key ? [{ ...row, identifier: unseal(key, row.sealed, `identifier:${row.blindIndex}`).toString() }] : [];
+  });
+};
+
+const sealedColumns = `encode(blind_index, 'hex') as "blindIndex", subject_id as "subjectId", sealed`;
+
 /** The identifiers behind blind indexes, for those who must act on them; absent where the subject's key was destroyed. */
 export const openIdentifiers = async (
-  deps: SubjectDeps,
+  deps: Pick<SubjectDeps, 'database' | 'keys'>,
   blindIndexes: readonly string[],
 ): Promise<Map<string, string>> => {
-  const rows = await deps.database.query<{ blindIndex: string; subjectId: string; sealed: Buffer }>(
-    `select encode(blind_index, 'hex') as "blindIndex", subject_id as "subjectId", sealed from identifier where blind_index = any($1::bytea[])`,
+  const rows = await deps.database.query<Sealed>(
+    `select ${sealedColumns} from identifier where blind_index = any($1::bytea[])`,
     [arrayLiteral(blindIndexes.map((index) => `"\\\\x${index}"`))],
   );
-  const keys = await deps.keys.subjectKeys([...new Set(rows.map((row) => row.subjectId))]);
-  const opened = new Map<string, string>();
-  for (const row of rows) {
-    const key = keys.get(row.subjectId);
-    if (key) opened.set(row.blindIndex, unseal(key, row.sealed, `identifier:${row.blindIndex}`).toString());
-  }
+  return new Map((await unsealAll(deps, rows)).map(({ blindIndex, identifier }) => [blindIndex, identifier]));
+};
+
+/** All identifiers of subjects, handles apart; a subject whose key was destroyed is absent. */
+export const openIdentifiersOf = async (
+  deps: Pick<SubjectDeps, 'database' | 'keys'>,
+  subjectIds: readonly string[],
+): Promise<Map<string, string[]>> => {
+  const rows = await deps.database.query<Sealed>(
+    `select ${sealedColumns} from identifier where subject_id = any($1::uuid[]) and observed_at is null`,
+    [arrayLiteral(subjectIds)],
+  );
+  const opened = new Map<string, string[]>();
+  for (const { subjectId, identifier } of await unsealAll(deps, rows))
+    opened.set(subjectId, [...(opened.get(subjectId) ?? []), identifier]);
   return opened;
 };

@@ -135,7 +135,7 @@ export const createDeliveryWorker = (deps: Deps): DeliveryWorker => {
       if (obligations.length === 0) continue;
       const delivery = deliver(obligations, leasedAt).finally(() => underWay.delete(delivery));
       underWay.add(delivery);
-    } while (lookAgain && running);
+    } while (lookAgain);
   };
 
   const wake = (): void => {
@@ -158,6 +158,7 @@ export const createDeliveryWorker = (deps: Deps): DeliveryWorker => {
     },
     stop: async () => {
       running = false;
+      lookAgain = false;
       clearInterval(timer);
       await looking;
       await Promise.all(underWay);

@@ -3,6 +3,7 @@ export { createRevocationCheck } from './client-revocation.ts';
 export { countObligations, type ObligationCount } from './count-obligations.ts';
 export { createClient } from './create-client.ts';
 export { createDeliveryWorker, type DeliveryWorker } from './deliver-obligations.ts';
+export { describeObligations } from './describe-obligations.ts';
 export * from './errors.ts';
 export { listClients, type ClientSummary } from './list-clients.ts';
 export { type Described, type Obligation } from './obligation.ts';

@@ -14,5 +14,6 @@ export const webhookHeaders = (
   'user-agent': 'askfirst',
   'webhook-id': id,
   'webhook-timestamp': String(Math.floor(attemptedAtMs / 1000)),
+  // oxlint-disable-next-line no-restricted-globals -- the package takes a Date
   'webhook-signature': secrets.map((secret) => new Webhook(secret).sign(id, new Date(attemptedAtMs), body)).join(' '),
 });

@@ -1,0 +1,63 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { consentRoutes } from './consent/index.ts';
+import { decisionRoutes } from './decisions/index.ts';
+import {
+  buildDocument,
+  createEdge,
+  createErrorHandler,
+  createNotFoundHandler,
+  createRouter,
+  docsRoutes,
+  healthRoutes,
+  jwksRoutes,
+  metricsRoutes,
+  tokenRoutes,
+  type Guards,
+  type Router,
+} from './http/index.ts';
+import type { Log } from './kernel/log.ts';
+import { linkRoutes } from './linkage/index.ts';
+import { subjectRoutes } from './subjects/index.ts';
+import { systemRoutes } from './systems/index.ts';
+
+/** Everything that the routes of all rooms need. */
+export type AppDeps = {
+  log: Log;
+  version: string;
+  guards: Guards;
+  edge: Parameters<typeof createEdge>[0] extends infer Edge ? Omit<Edge & object, 'onError'> : never;
+  health: Parameters<typeof healthRoutes>[0];
+  tokens: Parameters<typeof tokenRoutes>[0];
+  jwks: Parameters<typeof jwksRoutes>[0];
+} & Parameters<typeof subjectRoutes>[1] &
+  Parameters<typeof consentRoutes>[1] &
+  Parameters<typeof decisionRoutes>[1] &
+  Parameters<typeof linkRoutes>[1] &
+  Parameters<typeof systemRoutes>[1];
+
+/** The whole HTTP surface. Used by main, by the tests and by the OpenAPI generator alike. */
+export const createApp = (deps: AppDeps): Router => {
+  const app = createRouter({});
+  const hono = app as unknown as OpenAPIHono;
+  const onError = createErrorHandler((error, requestId) => deps.log.error({ err: error, requestId }, 'request failed'));
+  app.use('*', createEdge({ ...deps.edge, onError }));
+  app.onError(onError);
+  app.notFound(createNotFoundHandler(hono as never));
+  for (const router of [
+    healthRoutes(deps.health),
+    tokenRoutes(deps.tokens),
+    jwksRoutes(deps.jwks),
+    decisionRoutes(deps.guards, deps),
+    subjectRoutes(deps.guards, deps),
+    consentRoutes(deps.guards, deps),
+    linkRoutes(deps.guards, deps),
+    systemRoutes(deps.guards, deps),
+  ])
+    hono.route('/', router as unknown as OpenAPIHono);
+  app.route('/', metricsRoutes(deps.edge.metrics));
+  app.route(
+    '/',
+    docsRoutes(() => buildDocument(app, deps.version)),
+  );
+  return app;
+};

@@ -1,0 +1,172 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { AppError } from './kernel/errors.ts';
+
+export class ConfigInvalid extends AppError {
+  constructor(problems: readonly string[]) {
+    super('config.invalid', 'unprocessable', `the environment is not right:\n  ${problems.join('\n  ')}`);
+  }
+}
+
+const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres://');
+const flag = z.enum(['true', 'false']);
+
+/** Every variable of the environment that the service reads; the README's table is made of these. */
+export const environmentSchema = z.object({
+  DATABASE_URL: postgresUrl.optional().meta({
+    description:
+      'PostgreSQL 15 or newer, as the role `askfirst_app`. Without it an embedded PostgreSQL starts in the data folder.',
+  }),
+  MIGRATOR_DATABASE_URL: postgresUrl
+    .optional()
+    .meta({ description: 'The same database as its owner; with it `npm start` migrates.' }),
+  REAPER_DATABASE_URL: postgresUrl.optional().meta({
+    description:
+      'The same database as `askfirst_reaper`, which alone may delete; with it old idempotency keys and challenges are swept.',
+  }),
+  KEYS_DATABASE_URL: postgresUrl
+    .optional()
+    .meta({ description: 'The key store, another database; required with DATABASE_URL.' }),
+  MIGRATOR_KEYS_DATABASE_URL: postgresUrl
+    .optional()
+    .meta({ description: 'The key store as its owner; with it `npm start` migrates it.' }),
+  DATABASE_PREPARE: flag.default('true').meta({ description: '`false` for poolers that keep no prepared statements.' }),
+  DATABASE_CONNECTIONS: z.coerce
+    .number()
+    .int()
+    .min(2)
+    .max(100)
+    .default(8)
+    .meta({ description: 'Connections per instance.' }),
+  KEY_ENCRYPTION_KEYS: z.string().optional().meta({
+    description:
+      '`<version>:<base64 of 32 bytes>`, several separated by commas, the highest wraps. Embedded: made in the data folder.',
+  }),
+  KEY_ENCRYPTION_KEYS_FILE: z
+    .string()
+    .optional()
+    .meta({ description: 'A file with the same, one per line; instead of the variable.' }),
+  ASKFIRST_DATA: z.string().default('./.askfirst').meta({ description: 'Data folder of the embedded PostgreSQL.' }),
+  ASKFIRST_POLICIES: z
+    .string()
+    .default('./policies')
+    .meta({ description: 'Folder with the policies, activated at the first start only.' }),
+  BASE_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .meta({ description: 'Where callers reach the service; issuer of tokens. `http://HOST:PORT` if absent.' }),
+  HOST: z.string().default('127.0.0.1').meta({ description: 'Address to listen on.' }),
+  PORT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(8080)
+    .meta({ description: 'Port to listen on; 0 takes a free one.' }),
+  REQUEST_TIMEOUT_MS: z.coerce
+    .number()
+    .int()
+    .min(100)
+    .max(60_000)
+    .default(5_000)
+    .meta({ description: 'A request is answered by then, with 503 if need be.' }),
+  RATE_LIMIT_PER_MINUTE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100_000_000)
+    .default(600_000)
+    .meta({ description: 'Calls per client and minute over all instances; withdrawals are never limited.' }),
+  ALLOW_PRIVATE_TARGETS: flag
+    .default('false')
+    .meta({ description: '`true` lets webhooks go to private addresses and plain http: development only.' }),
+  LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .meta({ description: 'Access lines are `info`.' }),
+});
+
+/** What the service needs to know, apart from secrets. */
+export type Settings = {
+  dataFolder: string;
+  policiesFolder: string;
+  baseUrl: string | undefined;
+  host: string;
+  port: number;
+  prepare: boolean;
+  connections: number;
+  requestTimeoutMs: number;
+  callsPerMinute: number;
+  allowPrivateTargets: boolean;
+  logLevel: z.output<typeof environmentSchema>['LOG_LEVEL'];
+};
+
+/** What nobody may see. Undefined URLs: the embedded PostgreSQL. */
+export type Secrets = {
+  urls:
+    | {
+        app: string;
+        keys: string;
+        owner?: string | undefined;
+        keysOwner?: string | undefined;
+        reaper?: string | undefined;
+      }
+    | undefined;
+  keyEncryptionKeys: string | undefined;
+};
+
+/**
+ * Reads the environment, the only place that does. An empty variable counts as absent. Throws ConfigInvalid with every problem by the
+ * name of its variable, never with a value.
+ */
+export const readConfig = (
+  environment: Record<string, string | undefined> = process.env,
+): { settings: Settings; secrets: Secrets } => {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const read = environmentSchema.safeParse(given);
+  if (!read.success)
+    throw new ConfigInvalid(read.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`));
+  const env = read.data;
+  const problems: string[] = [];
+  if (env.DATABASE_URL && !env.KEYS_DATABASE_URL)
+    problems.push('KEYS_DATABASE_URL: required with DATABASE_URL (a second database)');
+  if (env.DATABASE_URL && env.KEYS_DATABASE_URL === env.DATABASE_URL)
+    problems.push('KEYS_DATABASE_URL: must be another database than DATABASE_URL');
+  if (env.DATABASE_URL && !env.KEY_ENCRYPTION_KEYS && !env.KEY_ENCRYPTION_KEYS_FILE)
+    problems.push(
+      'KEY_ENCRYPTION_KEYS or KEY_ENCRYPTION_KEYS_FILE: required with DATABASE_URL (askfirst keys new prints one)',
+    );
+  if (problems.length > 0) throw new ConfigInvalid(problems);
+  return {
+    settings: {
+      dataFolder: resolve(env.ASKFIRST_DATA),
+      policiesFolder: resolve(env.ASKFIRST_POLICIES),
+      baseUrl: env.BASE_URL?.replace(/\/+$/, ''),
+      host: env.HOST,
+      port: env.PORT,
+      prepare: env.DATABASE_PREPARE === 'true',
+      connections: env.DATABASE_CONNECTIONS,
+      requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
+      callsPerMinute: env.RATE_LIMIT_PER_MINUTE,
+      allowPrivateTargets: env.ALLOW_PRIVATE_TARGETS === 'true',
+      logLevel: env.LOG_LEVEL,
+    },
+    secrets: {
+      urls: env.DATABASE_URL
+        ? {
+            app: env.DATABASE_URL,
+            keys: env.KEYS_DATABASE_URL!,
+            owner: env.MIGRATOR_DATABASE_URL,
+            keysOwner: env.MIGRATOR_KEYS_DATABASE_URL,
+            reaper: env.REAPER_DATABASE_URL,
+          }
+        : undefined,
+      keyEncryptionKeys:
+        env.KEY_ENCRYPTION_KEYS ?? (env.KEY_ENCRYPTION_KEYS_FILE && readFileSync(env.KEY_ENCRYPTION_KEYS_FILE, 'utf8')),
+    },
+  };
+};
+
+/** The project's own folder: where `policies/` and `package.json` lie. */
+export const projectFolder = join(import.meta.dirname, '..');

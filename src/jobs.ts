@@ -1,0 +1,64 @@
+import { schedule } from 'node-cron';
+import type { Clock } from './kernel/clock.ts';
+import { connect } from './kernel/database/client.ts';
+import type { Log } from './kernel/log.ts';
+
+/** What is done without being asked. A tick only asks the database what is due; a lost or doubled tick changes nothing. */
+export type Jobs = { start(): void; wake(): void; stop(): Promise<void> };
+
+/**
+ * Sweeps links every five seconds (and at once after a no), and every ten minutes, as the reaper, removes idempotency keys of yesterday,
+ * challenges that ran out and windows of rate limits that are over.
+ */
+export const createJobs = (deps: {
+  log: Log;
+  clock: Clock;
+  reaperUrl: string | undefined;
+  sweepLinks(): Promise<number>;
+}): Jobs => {
+  const reaper =
+    deps.reaperUrl === undefined ? undefined : connect(deps.reaperUrl, { connections: 1, name: 'askfirst-reaper' });
+  let running: Promise<void> | undefined;
+  let again = false;
+
+  const sweep = (): void => {
+    if (running) {
+      again = true;
+      return;
+    }
+    running = deps
+      .sweepLinks()
+      .then(() => {})
+      .catch((error: unknown) => deps.log.warn({ err: error }, 'the sweep of links could not run'))
+      .finally(() => {
+        running = undefined;
+        if (again) {
+          again = false;
+          sweep();
+        }
+      });
+  };
+  const tidy = async (): Promise<void> => {
+    try {
+      await reaper?.query(`delete from idempotency where recorded_at < now() - interval '24 hours'`);
+      await reaper?.query(`delete from control_challenge where expires_at < now() - interval '24 hours'`);
+      await reaper?.query(`delete from rate_limit where window_ends_at < now() - interval '1 hour'`);
+    } catch (error) {
+      deps.log.warn({ err: error }, 'old keys and challenges could not be removed');
+    }
+  };
+  const tasks = [() => schedule('*/5 * * * * *', sweep), () => schedule('*/10 * * * *', tidy)];
+  let scheduled: ReturnType<typeof schedule>[] = [];
+  return {
+    start: () => {
+      scheduled = tasks.map((task) => task());
+    },
+    wake: sweep,
+    stop: async () => {
+      await Promise.all(scheduled.map((task) => task.destroy()));
+      again = false;
+      await running;
+      await reaper?.end();
+    },
+  };
+};

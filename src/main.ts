@@ -1,0 +1,276 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { AddressInfo } from 'node:net';
+import { serve } from '@hono/node-server';
+import { Gauge } from 'prom-client';
+import { createApp } from './app.ts';
+import { projectFolder, readConfig, type Secrets, type Settings } from './config.ts';
+
+import { createDenialRecorder, createPermitRecorder } from './decisions/index.ts';
+import { startEmbedded } from './embedded.ts';
+import {
+  createAuthenticate,
+  createLimit,
+  createMetrics,
+  createReplayOrRun,
+  createTokenIssuer,
+  createTokenVerifier,
+  type IdempotencyRecord,
+} from './http/index.ts';
+import { createJobs } from './jobs.ts';
+import { systemClock, type Clock } from './kernel/clock.ts';
+import { localKeyEncryption } from './kernel/crypto/key-encryption.ts';
+import { createKeyStore } from './kernel/crypto/key-store.ts';
+import { claimDataFolder } from './kernel/data-folder.ts';
+import { assertDurable, connect } from './kernel/database/client.ts';
+import { assertMigrated, migrate } from './kernel/database/migrate.ts';
+import { takeTokens } from './kernel/database/take-tokens.ts';
+import { uuidV7s } from './kernel/ids.ts';
+import { createLog, type Log } from './kernel/log.ts';
+import { dropLink, findLinked, sweepLinks, unlinkWhatFell } from './linkage/index.ts';
+import { personalSchemas } from './personal-schemas.ts';
+import { activateFirstPolicies, createDeploymentReader, createPolicySets, loadCatalogue } from './policies/index.ts';
+import { createSubjectReader, createSubjectWriter, openIdentifiers, openIdentifiersOf } from './subjects/index.ts';
+import {
+  countObligations,
+  createDeliveryWorker,
+  createRevocationCheck,
+  createWebhookSender,
+  describeObligations,
+  stopWhatEnded,
+  verifyClient,
+} from './systems/index.ts';
+
+export const version = (JSON.parse(readFileSync(join(projectFolder, 'package.json'), 'utf8')) as { version: string })
+  .version;
+
+export type Service = {
+  /** Where it listens, `http://127.0.0.1:8080`. */
+  url: string;
+  /** Answers what is under way, refuses what comes, writes back what waits. */
+  stop(): Promise<void>;
+};
+
+/** How long a call may wait for the database before it is answered with 503. */
+const deadlineMs = 3_000;
+
+type Assembly = {
+  settings: Settings;
+  urls: NonNullable<Secrets['urls']>;
+  keyEncryptionKeys: string;
+  log: Log;
+  clock?: Clock;
+};
+
+/**
+ * The composition root: database, rooms, app, jobs, server, in this order. Migrates where it has the owner's URLs, activates the policies
+ * of the folder if none were ever active, and listens when all of that is done.
+ */
+export const startService = async ({
+  settings,
+  urls,
+  keyEncryptionKeys,
+  log,
+  clock = systemClock,
+}: Assembly): Promise<Service> => {
+  if (urls.owner) await migrate(urls.owner, 'data');
+  if (urls.keysOwner) await migrate(urls.keysOwner, 'keys');
+
+  const database = connect(urls.app, { connections: settings.connections, prepare: settings.prepare });
+  const keys = createKeyStore(urls.keys, localKeyEncryption(keyEncryptionKeys), { prepare: settings.prepare });
+  const ids = uuidV7s(clock);
+  await assertDurable(database);
+  await assertMigrated(database, 'data');
+  await assertMigrated(keys.database, 'keys');
+  const [grants] = await database.query<{ shared: boolean }>(
+    `select has_table_privilege(current_user, 'consent_event', 'update') as shared`,
+  );
+
+  const readDeployment = createDeploymentReader(database, deadlineMs);
+  await activateFirstPolicies(database, await loadCatalogue(settings.policiesFolder));
+  const policySets = createPolicySets(database, readDeployment);
+  const catalogue = () => policySets.current();
+  const [blindIndex, codes, [receiptKey, ...olderReceiptKeys], tokenKeys] = await Promise.all([
+    keys.secret('blind-index'),
+    keys.secret('codes'),
+    keys.signingKeys('receipts'),
+    keys.signingKeys('tokens'),
+  ]);
+
+  const reader = createSubjectReader(database, deadlineMs);
+  const writer = createSubjectWriter({ database, reader, ids, deadlineMs });
+  const permits = createPermitRecorder(database, deadlineMs);
+  const denials = createDenialRecorder(database, log);
+  const subjects = { database, keys, secrets: { blindIndex, codes }, reader, writer, clock, ids };
+  const linkage = { ...subjects, policySets };
+  const service = { system: 'askfirst', clientId: 'askfirst' };
+
+  const describe = describeObligations({
+    open: (blindIndexes) => openIdentifiers(subjects, blindIndexes),
+    openOf: (subjectIds) => openIdentifiersOf(subjects, subjectIds),
+    namespaces: async (system) => (await catalogue()).systems.get(system)?.identifiers ?? [],
+  });
+  const onAcknowledged: Parameters<typeof createDeliveryWorker>[0]['onAcknowledged'] = async ({
+    kind,
+    facts,
+    subjectId,
+  }) => {
+    if (kind !== 'unlink') return;
+    const state = await reader.state(subjectId);
+    const half = (state.links as { linkId: string; otherSubjectId: string }[]).find(
+      ({ linkId }) => linkId === facts.linkId,
+    );
+    if (half) await dropLink(linkage, service, half, subjectId, 'acknowledged');
+  };
+  const send = createWebhookSender({ allowPrivateTargets: settings.allowPrivateTargets });
+  const delivery = createDeliveryWorker({ database, keys, clock, log, describe, onAcknowledged, send });
+  const jobs = createJobs({
+    log,
+    reaperUrl: urls.reaper,
+    sweepLinks: async () => sweepLinks(linkage, await catalogue()),
+    clock,
+  });
+  const wake = () => {
+    delivery.wake();
+    jobs.wake();
+  };
+
+  const metrics = createMetrics();
+  metrics.registry.registerMetric(
+    new Gauge({
+      name: 'askfirst_obligations',
+      help: 'Obligations that no system has acknowledged yet',
+      labelNames: ['system', 'state'],
+      registers: [],
+      async collect() {
+        this.reset();
+        for (const { system, open, overdue } of await countObligations(database)) {
+          this.set({ system, state: 'open' }, open);
+          this.set({ system, state: 'overdue' }, overdue);
+        }
+      },
+    }),
+  );
+
+  const drain = { draining: false };
+  let app: ReturnType<typeof createApp> | undefined;
+  const server = serve({
+    fetch: (request, env) => app!.fetch(request, env),
+    hostname: settings.host,
+    port: settings.port,
+  });
+  await new Promise<void>((resolve, reject) => server.once('listening', resolve).once('error', reject));
+  const { port } = server.address() as AddressInfo;
+  const url = `http://${settings.host.includes(':') ? `[${settings.host}]` : settings.host}:${port}`;
+  const baseUrl = settings.baseUrl ?? url;
+
+  const audience = { issuer: baseUrl, audience: baseUrl, clock };
+  const take = takeTokens(database);
+  const limit = createLimit({ name: 'calls', limit: settings.callsPerMinute, windowSeconds: 60 }, take);
+  app = createApp({
+    ...linkage,
+    log,
+    version,
+    baseUrl,
+    catalogue,
+    permits,
+    denials,
+    blindIndexSecret: blindIndex.key,
+    consequences: [unlinkWhatFell(ids), stopWhatEnded(ids)],
+    receipt: async () => 'x',
+    findLinked: findLinked({ ...linkage, permits, denials, blindIndexSecret: blindIndex.key }),
+    systems: async () => (await catalogue()).systems,
+    allowPrivateTargets: settings.allowPrivateTargets,
+    describe,
+    onAcknowledged,
+    wake,
+    replayOrRun: createReplayOrRun({
+      find: async (hash) => {
+        const [row] = await database.query<IdempotencyRecord>(
+          `select fingerprint, subject_id as "subjectId", resource_id as "resourceId" from idempotency where hash = decode($1, 'hex')`,
+          [hash.toString('hex')],
+        );
+        return row;
+      },
+    }),
+    guards: {
+      authenticate: createAuthenticate(
+        createTokenVerifier({ keys: tokenKeys, ...audience }),
+        createRevocationCheck(database, deadlineMs),
+      ),
+      limit,
+    },
+    edge: {
+      drain,
+      timeoutMs: settings.requestTimeoutMs,
+      metrics,
+      writeAccess: log.isLevelEnabled('info') ? (line) => void process.stdout.write(line) : undefined,
+    },
+    health: {
+      drain,
+      roles: grants!.shared ? 'shared' : 'separate',
+      checks: [
+        { name: 'database', check: () => database.query('select 1') },
+        { name: 'key-store', check: () => keys.database.query('select 1') },
+        { name: 'policies', check: catalogue },
+      ],
+    },
+    tokens: {
+      verifyClient: (clientId, secret) => verifyClient(database, clientId, secret),
+      issue: createTokenIssuer({ key: tokenKeys[0]!, ...audience }),
+      limit: createLimit({ name: 'tokens', limit: 600, windowSeconds: 60 }, take),
+    },
+    jwks: [receiptKey!, ...olderReceiptKeys, ...tokenKeys].map(({ publicJwk }) => publicJwk),
+  });
+  delivery.start();
+  jobs.start();
+  log.info({ url, roles: grants!.shared ? 'shared' : 'separate' }, 'Askfirst is ready');
+
+  return {
+    url,
+    stop: async () => {
+      drain.draining = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      if ('closeIdleConnections' in server) server.closeIdleConnections();
+      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, settings.requestTimeoutMs))]);
+      await Promise.all([jobs.stop(), delivery.stop()]);
+      await Promise.all([writer.drained(), permits.drained(), denials.drained()]);
+      await Promise.all([database.end(), keys.database.end()]);
+    },
+  };
+};
+
+/** `npm start`: from the environment, on the embedded PostgreSQL where no other is named; ends cleanly on SIGINT and SIGTERM. */
+const main = async (): Promise<void> => {
+  const { settings, secrets } = readConfig();
+  const log = createLog({ level: settings.logLevel, stream: process.stdout, personal: personalSchemas() });
+  const claim = secrets.urls
+    ? undefined
+    : await claimDataFolder(settings.dataFolder, {
+        url: settings.baseUrl ?? `http://${settings.host}:${settings.port}`,
+      });
+  const embedded = secrets.urls ? undefined : await startEmbedded(settings.dataFolder, log);
+  const service = await startService({
+    settings,
+    log,
+    urls: secrets.urls ?? embedded!.secrets.urls,
+    keyEncryptionKeys: secrets.keyEncryptionKeys ?? embedded!.secrets.keyEncryptionKeys,
+  });
+  let stopping = false;
+  const stop = async () => {
+    if (stopping) return;
+    stopping = true;
+    await service.stop();
+    await embedded?.stop();
+    claim?.withdraw();
+    log.info({}, 'Askfirst has stopped');
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop());
+};
+
+if (import.meta.main) {
+  await main().catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : 'Askfirst cannot start'}\n`);
+    process.exit(1);
+  });
+}
