@@ -1,0 +1,43 @@
+import type { HttpContext } from './env.ts';
+
+/** What every answer says of itself: not to be sniffed, stored, framed or run as a page (OWASP REST Security). */
+const nosniff = 'nosniff';
+const noStore = 'no-store';
+const nothing = "default-src 'none'; frame-ancestors 'none'";
+
+/**
+ * Makes an answer with its security headers and the request's id; `headers` win.
+ * CORS is closed by saying nothing: without `Access-Control-Allow-Origin` no foreign page can read an answer.
+ *
+ * All headers go in one plain object because that reaches `writeHead` untouched: set one by one through `c.header` they
+ * cost 10 µs a request, a third of a whole bare route, this way under 1 µs.
+ */
+export const answer = (
+  c: HttpContext,
+  status: number,
+  body: string | Uint8Array<ArrayBuffer> | null,
+  contentType: string,
+  headers?: Readonly<Record<string, string>>,
+): Response => {
+  const all: Record<string, string> = {
+    'Content-Type': contentType,
+    'X-Content-Type-Options': nosniff,
+    'Cache-Control': noStore,
+    'Content-Security-Policy': nothing,
+    'X-Request-ID': c.get('requestId') ?? '',
+  };
+  const response = new Response(body, { status, headers: headers === undefined ? all : { ...all, ...headers } });
+  c.set('answered', response);
+  return response;
+};
+
+/** An answer that did not come from `answer` gets the headers too: none leaves without them. */
+export const secured = (c: HttpContext, response: Response): Response => {
+  if (c.get('answered') === response) return response;
+  const headers = new Headers(response.headers);
+  headers.set('X-Content-Type-Options', nosniff);
+  headers.set('X-Request-ID', c.get('requestId'));
+  if (!headers.has('Cache-Control')) headers.set('Cache-Control', noStore);
+  if (!headers.has('Content-Security-Policy')) headers.set('Content-Security-Policy', nothing);
+  return new Response(response.body, { status: response.status, headers });
+};

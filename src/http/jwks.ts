@@ -1,0 +1,40 @@
+import { createRoute } from '@hono/zod-openapi';
+import type { JWK } from 'jose';
+import { z } from 'zod';
+import { respond } from './respond.ts';
+import { createRouter, type Router } from './router.ts';
+
+/** Public members of a P-256 key (RFC 7518 section 6.2.1). That `d` is none of them keeps a private half in. */
+const jwksSchema = z
+  .object({
+    keys: z.array(
+      z.object({
+        kty: z.literal('EC'),
+        crv: z.literal('P-256'),
+        x: z.string(),
+        y: z.string(),
+        kid: z.string(),
+        alg: z.literal('ES256'),
+        use: z.literal('sig'),
+      }),
+    ),
+  })
+  .meta({ id: 'JsonWebKeySet', description: 'RFC 7517' });
+
+const jwksRoute = createRoute({
+  method: 'get',
+  path: '/.well-known/jwks.json',
+  operationId: 'readKeys',
+  summary: 'Keys that verify access tokens and receipts',
+  tags: ['Access'],
+  security: [],
+  responses: { 200: { description: 'The keys', content: { 'application/json': { schema: jwksSchema } } } },
+});
+
+/** `GET /.well-known/jwks.json`: every key under which something still valid was signed. */
+export const jwksRoutes = (publicJwks: readonly JWK[]): Router => {
+  const value = jwksSchema.parse({ keys: publicJwks });
+  return createRouter({}).openapi(jwksRoute, (c) =>
+    respond(c, jwksSchema, value, 200, { 'Cache-Control': 'public, max-age=300' }),
+  );
+};
