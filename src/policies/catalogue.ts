@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { compileCondition } from './compile-condition.ts';
-import type { Flaw, Vocabulary } from './compile-condition.ts';
+import type { Flaw, Slots, Vocabulary } from './compile-condition.ts';
 import { contentSchema } from './content.ts';
 import type { Content } from './content.ts';
 import { crossCheck, referencesOf } from './cross-check.ts';
@@ -57,9 +57,9 @@ export function readCatalogue(json: string): Catalogue {
 
 /** The catalogue of a content, or everything that is wrong with it, as paths into the content. */
 export function judge(content: Content, json: string): Catalogue | Flaw[] {
-  const { rules, flaws: ruleFlaws } = compileRules(content.rules, referencesOf(content));
+  const { rules, slots, flaws: ruleFlaws } = compileRules(content.rules, referencesOf(content));
   const flaws = [...crossCheck(content), ...ruleFlaws];
-  const decide = decider(rules);
+  const decide = decider(rules, slots);
   // A case says nothing about a set whose rules are not what their author meant.
   const { played, flaws: caseFlaws } = ruleFlaws.length > 0 ? { played: [], flaws: [] } : playCases(content, decide);
   flaws.push(...caseFlaws);
@@ -92,19 +92,20 @@ export const memberName = (path: readonly (string | number)[]): string =>
 export function compileRules(
   rules: readonly Rule[],
   references: Vocabulary['references'],
-): { rules: CompiledRule[]; flaws: Flaw[] } {
+): { rules: CompiledRule[]; slots: Slots; flaws: Flaw[] } {
+  const slots: Slots = new Map();
   const vocabulary = { paths: factPaths(), references };
   const flaws: Flaw[] = [];
   const compiled = rules.map((rule, index) => {
     const own: Flaw[] = [];
-    const { test, hopTests } = compileCondition(rule.when, vocabulary, own);
+    const { test, hopTests } = compileCondition(rule.when, vocabulary, slots, own);
     const inWhen = own.map(({ path, message }) => ({ path: ['when', ...path], message }));
     for (const { path, message } of [...inWhen, ...checkPlaceholders(rule)]) {
       flaws.push({ path: ['rules', index, ...path], message });
     }
     return { rule, test, hopTests };
   });
-  return { rules: compiled, flaws };
+  return { rules: compiled, slots, flaws };
 }
 
 const byId = <T extends { id: string }>(items: readonly T[]): ReadonlyMap<string, T> =>

@@ -107,11 +107,7 @@ const stated = {
   upload: z.enum(['customer-list', 'hashed-list']).optional().meta({ description: 'a list handed to a platform' }),
 };
 
-export const requestSchema = z.strictObject({
-  ...stated,
-  role: z.enum(roles).optional(),
-  forwardsTo: slug.optional().meta({ description: 'the department' }),
-});
+export const requestSchema = z.strictObject({ ...stated, role: z.enum(roles).optional() });
 /** What the caller says about its request, without identifiers. */
 export type RequestFacts = z.output<typeof requestSchema>;
 

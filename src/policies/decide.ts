@@ -1,4 +1,5 @@
-import type { Test } from './compile-condition.ts';
+import { reader } from './compile-condition.ts';
+import type { Condition, Slots } from './compile-condition.ts';
 import type { Facts } from './facts.ts';
 import { actions } from './schema.ts';
 import type { Action, Obligation, Rule } from './schema.ts';
@@ -15,32 +16,36 @@ export type TraceEntry = { id: string; effect: Rule['effect']; applies: boolean;
  */
 export type Verdict = { permit: boolean; fired: Fired[]; obligations: Obligation[]; trace: readonly TraceEntry[] };
 
-export type CompiledRule = { rule: Rule; test: Test; hopTests: readonly Test[] };
+export type CompiledRule = { rule: Rule } & Condition;
 
 /**
  * Default deny, forbid wins, and every rule runs, so that the trace is complete: no rule is skipped because another has
  * already decided. The rules of an action and the three possible trace entries of each rule are laid out beforehand.
  */
-export function decider(rules: readonly CompiledRule[]): (facts: Facts) => Verdict {
+export function decider(rules: readonly CompiledRule[], slots: Slots): (facts: Facts) => Verdict {
+  const read = reader(slots);
   const plans = new Map(actions.map((action) => [action, planOf(rules, action)]));
   return (facts) => {
     const { untouched, applicable } = plans.get(facts.action)!;
+    const values = read(facts);
     const trace = untouched.slice();
     const fired: Fired[] = [];
+    const obliging: Rule[] = [];
     let permitted = false;
     let forbidden = false;
     for (const { compiled, index, firedEntry } of applicable) {
-      if (!compiled.test(facts)) continue;
+      if (!compiled.test(values)) continue;
       const { rule } = compiled;
       trace[index] = firedEntry;
       if (rule.effect === 'permit') permitted = true;
       else if (rule.effect === 'forbid') forbidden = true;
+      if (rule.obligations.length > 0) obliging.push(rule);
       const { id, effect, because } = rule;
       if (compiled.hopTests.length === 0) fired.push({ id, effect, because });
       else fired.push({ id, effect, because, hops: guiltyHops(compiled.hopTests, facts) });
     }
     const permit = permitted && !forbidden;
-    return { permit, fired, obligations: obligationsOf(applicable, trace, permit), trace };
+    return { permit, fired, obligations: obligationsOf(obliging, permit), trace };
   };
 }
 
@@ -58,17 +63,16 @@ function planOf(rules: readonly CompiledRule[], action: Action): { untouched: Tr
   return { untouched, applicable };
 }
 
-function obligationsOf(steps: readonly Step[], trace: readonly TraceEntry[], permit: boolean): Obligation[] {
+function obligationsOf(obliging: readonly Rule[], permit: boolean): Obligation[] {
   const found: Obligation[] = [];
-  for (const { compiled, index } of steps) {
-    const { rule } = compiled;
-    if (rule.obligations.length === 0 || !trace[index]!.fired || (rule.effect === 'forbid') === permit) continue;
-    for (const obligation of rule.obligations) if (!found.includes(obligation)) found.push(obligation);
+  for (const { effect, obligations } of obliging) {
+    if ((effect === 'forbid') === permit) continue;
+    for (const obligation of obligations) if (!found.includes(obligation)) found.push(obligation);
   }
   return found.sort();
 }
 
-function guiltyHops(tests: readonly Test[], facts: Facts): number[] {
+function guiltyHops(tests: Condition['hopTests'], facts: Facts): number[] {
   const hops: number[] = [];
   facts.chain.forEach((hop, index) => {
     if (tests.some((test) => test(hop))) hops.push(index);

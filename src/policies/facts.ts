@@ -12,14 +12,16 @@ import { actions, dimensions, legalBases, namings } from './schema.ts';
  * the legal basis is not consent; the rest say why there is no valid yes.
  */
 const consentStates = [
-  'yes',
+  'valid-yes',
   'informed',
-  'none',
-  'pending',
-  'expired',
-  'notice-outdated',
-  'guardian-missing',
   'live-no',
+  'pending',
+  'notice-outdated',
+  'expired',
+  'guardian-missing',
+  'nothing-recorded',
+  'not-informed',
+  'scope-missing',
 ] as const;
 export type ConsentState = (typeof consentStates)[number];
 
@@ -31,16 +33,19 @@ const person = {
   suppressed: z.boolean().meta({ description: 'erased, and not to be recorded again' }),
 };
 
+const prefersHumans = z.boolean().meta({ description: 'live no to automated replies' });
+
 const customerSchema = z.strictObject({
   named: z.boolean().meta({ description: 'the request is about a customer' }),
   ...person,
+  prefersHumans,
   yesNamesPlatform: z.boolean().meta({ description: 'the valid yes is narrowed to the platform of the account' }),
-  prefersHumans: z.boolean().meta({ description: 'live no to automated replies' }),
 });
 
 const identitySchema = z.strictObject({
   named: z.boolean().meta({ description: 'the request is about a social account' }),
   ...person,
+  prefersHumans,
   platform: z.string().optional().meta({ description: 'id in platforms.yaml', 'x-refers-to': 'platforms' }),
   naming: z.enum(namings).optional(),
   handleOnly: z.boolean().meta({ description: 'named by its handle, not by its immutable account id' }),
@@ -93,14 +98,15 @@ export type PurposeFacts = Facts['purpose'];
 const nobody = {
   named: false,
   known: false,
-  consent: 'none',
+  consent: 'nothing-recorded',
   restricted: false,
   erased: false,
   suppressed: false,
+  prefersHumans: false,
 } as const;
 
 /** The customer's side of a request that names no customer. */
-export const noCustomer: CustomerFacts = Object.freeze({ ...nobody, yesNamesPlatform: false, prefersHumans: false });
+export const noCustomer: CustomerFacts = Object.freeze({ ...nobody, yesNamesPlatform: false });
 
 /** The account's side of a request that names no account. */
 export const noIdentity: IdentityFacts = Object.freeze({

@@ -113,7 +113,7 @@ const nothing: { admin: Texts; person: Texts } = {
   person: {
     de: 'Sie haben dem nicht zugestimmt, und es gibt keinen anderen Grund, der es erlaubt.',
     fr: 'Vous n’y avez pas consenti et aucune autre raison ne l’autorise.',
-    it: 'Non avete dato il consenso e nessun altro motivo lo permette.',
+    it: 'Non ha dato il consenso e nessun altro motivo lo permette.',
     en: 'You have not agreed to this, and there is no other reason that allows it.',
   },
 };

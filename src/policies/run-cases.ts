@@ -101,7 +101,7 @@ function factsOfCase(content: Content, { facts: said }: Case): { facts: Facts } 
       forwardCompatible: false,
     },
     request: {},
-    customer: withCustomer ? { ...noCustomer, named: true, known: true, consent: 'yes' } : noCustomer,
+    customer: withCustomer ? { ...noCustomer, named: true, known: true, consent: 'valid-yes' } : noCustomer,
     identity: withIdentity
       ? {
           ...noIdentity,
@@ -109,7 +109,7 @@ function factsOfCase(content: Content, { facts: said }: Case): { facts: Facts } 
           known: true,
           platform: platform?.id,
           naming: platform?.naming,
-          consent: withCustomer ? 'none' : 'yes',
+          consent: withCustomer ? 'nothing-recorded' : 'valid-yes',
           controlProved: withCustomer,
         }
       : noIdentity,
@@ -121,16 +121,16 @@ function factsOfCase(content: Content, { facts: said }: Case): { facts: Facts } 
   return { flaws: flawsOf(factsSchema, laidOver(permitted, said), parsed.error) };
 }
 
-/** Members of `above` win; objects are merged, lists are replaced; hops are people without a record unless they say more. */
+/** Members of `above` win; objects are merged, lists are replaced; a hop is a person who agreed unless it says otherwise. */
 function laidOver(below: unknown, above: unknown): unknown {
   if (!isObject(below) || !isObject(above)) return above === undefined ? below : above;
   const merged: Record<string, unknown> = { ...below };
   for (const [name, value] of Object.entries(above)) merged[name] = laidOver(below[name], value);
-  if (Array.isArray(merged['chain'])) merged['chain'] = merged['chain'].map((hop) => laidOver(unknownHop, hop));
+  if (Array.isArray(merged['chain'])) merged['chain'] = merged['chain'].map((hop) => laidOver(agreedHop, hop));
   return merged;
 }
 
-const unknownHop = { known: true, consent: 'yes', restricted: false, erased: false, suppressed: false };
+const agreedHop = { known: true, consent: 'valid-yes', restricted: false, erased: false, suppressed: false };
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
