@@ -50,16 +50,19 @@ const tellOther = async (deps: LinkageDeps, half: Half, subjectId: string): Prom
 
 /**
  * Suspends a live link whose question would now be denied, because a yes ran out or the policy changed: denied at once, deleted by nobody, and its
- * system told to stop. Does nothing where the ground holds.
+ * system told to stop. Does nothing where the ground holds. Answers false
+ * when the person changed meanwhile, so that it has to be looked at again.
  */
-const suspendIfGroundless = async (deps: LinkageDeps, half: Half, subjectId: string): Promise<void> => {
+const suspendIfGroundless = async (deps: LinkageDeps, half: Half, subjectId: string): Promise<boolean> => {
   const permit = await readPermit(deps.database, half.permitSubjectId, half.leaseId);
   const decision = permit?.decisions.find((one) => one.identity?.blindIndex === half.identityRef);
   const checked = permit && decision && (await recheckPermit(deps, permit.system, decision));
   const now = deps.clock.now();
+  let reviewed = true;
   await deps.writer.change(subjectId, { verb: 'review-link', caller: sweeper }, (state) => {
     const mine = halvesOf(state.links).find((one) => isSame(one, half));
-    if (mine?.status !== 'active' || (checked && state.version !== checked.customer.version)) return undefined;
+    reviewed = !checked || state.version === checked.customer.version;
+    if (mine?.status !== 'active' || !reviewed) return undefined;
     const put = (next: Half) => {
       const links = halvesOf(state.links).map((one) => (one === mine ? next : one));
       return { links, reviewAt: reviewAt(links, now.epochMilliseconds) };
@@ -88,22 +91,27 @@ const suspendIfGroundless = async (deps: LinkageDeps, half: Half, subjectId: str
       result: undefined,
     };
   });
+  return reviewed;
 };
 
-const reviewOne = async (deps: LinkageDeps, state: SubjectState): Promise<void> => {
+/** Answers the state that was found in order, or undefined when it changed meanwhile and has to be looked at again. */
+const reviewOne = async (deps: LinkageDeps, subjectId: string): Promise<SubjectState | undefined> => {
+  const state = await deps.reader.state(subjectId);
+  let reviewed = true;
   const now = deps.clock.now().epochMilliseconds;
   for (const half of halvesOf(state.links)) {
     if (half.tellOther) await tellOther(deps, half, state.subjectId);
     else if (half.status === 'pending') {
       if ((half.lapsesAt ?? 0) <= now) await completeOrDrop(deps, half, state.subjectId);
     } else if (half.status === 'active' && half.side === 'customer')
-      await suspendIfGroundless(deps, half, state.subjectId);
+      reviewed = (await suspendIfGroundless(deps, half, state.subjectId)) && reviewed;
     else if (half.status === 'active') {
       const other = await deps.reader.state(half.otherSubjectId);
       if (!halvesOf(other.links).some(({ linkId, side }) => linkId === half.linkId && side === 'customer'))
         await dropLink(deps, sweeper, half, state.subjectId);
     }
   }
+  return reviewed ? deps.reader.state(subjectId) : undefined;
 };
 
 /**
@@ -118,18 +126,23 @@ export const sweepLinks = async (deps: LinkageDeps, catalogue: Catalogue, batch 
     for (let round = 0; round < 50; round++) {
       const due = await subjectsToReview(deps.database, catalogue.digest, batch);
       if (due.length === 0) break;
-      await Promise.all(due.map(async (id) => reviewOne(deps, await deps.reader.state(id))));
-      const after = await Promise.all(due.map((id) => deps.reader.state(id)));
+      const results = await Promise.allSettled(due.map((id) => reviewOne(deps, id)));
       const now = deps.clock.now().epochMilliseconds;
+      const inOrder = results.flatMap((result) =>
+        result.status === 'fulfilled' && result.value ? [result.value] : [],
+      );
       await markReviewed(
         deps.database,
         catalogue.digest,
-        after.map(({ subjectId, version, links }) => ({
+        inOrder.map(({ subjectId, version, links }) => ({
           subjectId,
           version,
           reviewAt: reviewAt(halvesOf(links), now),
         })),
       );
+      // One that cannot be reviewed must not hide: the others are done, and the job says that it failed.
+      const failed = results.find((result) => result.status === 'rejected');
+      if (failed) throw failed.reason;
       reviewed += due.length;
       if (due.length < batch) break;
     }
