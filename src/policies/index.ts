@@ -6,10 +6,12 @@ export {
   type PolicySets,
 } from './activate.ts';
 export { readCatalogue, type Catalogue } from './catalogue.ts';
+export { checkPolicies } from './check.ts';
 export { contextSchema, type Context, type RequestFacts } from './context.ts';
 export { type Verdict } from './decide.ts';
 export { createDeploymentReader, type Deployment } from './deployment.ts';
-export { PolicyError } from './errors.ts';
+export { PolicyError, type Problem } from './errors.ts';
+export { explain } from './explain.ts';
 export { factsSchema, noCustomer, noIdentity, type ConsentState, type Facts } from './facts.ts';
 export { gatherFacts, isGranted } from './gather-facts.ts';
 export { loadCatalogue } from './load.ts';

@@ -78,7 +78,7 @@ export const controllerSchema = z
     leaseSeconds: z.int().min(1).max(3600).meta({ description: 'how long a permit may be used; 5 by default' }),
     minimumCellSize: z.int().min(2).meta({ description: 'persons per cell below which no statistic is published' }),
   })
-  .meta({ id: 'controller', title: 'Askfirst controller.yaml' });
+  .meta({ title: 'Askfirst controller.yaml' });
 export type Controller = z.output<typeof controllerSchema>;
 
 export const jurisdictionSchema = z
@@ -89,7 +89,7 @@ export const jurisdictionSchema = z
     authority: z.strictObject({ name: line, url: z.url({ protocol: /^https$/ }) }),
     sources: z.array(line).min(1),
   })
-  .meta({ id: 'jurisdiction', title: 'Askfirst jurisdictions/*.yaml' });
+  .meta({ title: 'Askfirst jurisdictions/*.yaml' });
 export type Jurisdiction = z.output<typeof jurisdictionSchema>;
 
 export const namings = ['real-name', 'pseudonymous', 'mixed'] as const;
@@ -119,7 +119,7 @@ export type Platform = z.output<typeof platformSchema>;
 
 export const platformsSchema = z
   .strictObject({ platforms: z.array(platformSchema).min(1) })
-  .meta({ id: 'platforms', title: 'Askfirst platforms.yaml' });
+  .meta({ title: 'Askfirst platforms.yaml' });
 
 const systemSchema = z.strictObject({
   id,
@@ -133,7 +133,7 @@ export type System = z.output<typeof systemSchema>;
 
 export const systemsSchema = z
   .strictObject({ systems: z.array(systemSchema).min(1) })
-  .meta({ id: 'systems', title: 'Askfirst systems.yaml' });
+  .meta({ title: 'Askfirst systems.yaml' });
 
 const noticeSchema = z.strictObject({
   version: z.int().min(1),
@@ -220,7 +220,7 @@ export const purposeSchema = z
     }
     refuseSocialScoring(purpose, refuse);
   })
-  .meta({ id: 'purpose', title: 'Askfirst purposes/*.yaml' });
+  .meta({ title: 'Askfirst purposes/*.yaml' });
 export type Purpose = z.output<typeof purposeSchema>;
 
 const socialScoringWords =
@@ -259,7 +259,7 @@ export type Rule = z.output<typeof ruleSchema>;
 
 export const rulesSchema = z
   .strictObject({ rules: z.array(ruleSchema).min(1) })
-  .meta({ id: 'rules', title: 'Askfirst linkage/*.yaml' });
+  .meta({ title: 'Askfirst linkage/*.yaml' });
 
 const caseSchema = z.strictObject({
   name: line,
@@ -272,4 +272,4 @@ export type Case = z.output<typeof caseSchema>;
 
 export const casesSchema = z
   .strictObject({ cases: z.array(caseSchema).min(1) })
-  .meta({ id: 'cases', title: 'Askfirst cases/*.yaml' });
+  .meta({ title: 'Askfirst cases/*.yaml' });
