@@ -1,11 +1,23 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { differences, snapshot } from '../scripts/check-generated.ts';
+import { exampleFile, table, withTable } from '../scripts/generate-environment.ts';
 import { lockfileProblems } from '../scripts/check-lockfile.ts';
 import { checkClientPackage, checkRooms } from '../scripts/check-rooms.ts';
+import { environmentSchema } from '../src/config.ts';
 
 const root = join(import.meta.dirname, '..');
 const made: string[] = [];
@@ -148,6 +160,19 @@ test('a generated file that changed, went or came is noticed', () => {
   expect(differences(before, snapshot(folder, paths))).toEqual(['openapi/a.json', 'openapi/b.json', 'openapi/c.json']);
 });
 
+test('the table and the example of the environment name every variable of config.ts, and the README keeps its other text', () => {
+  for (const name of Object.keys(environmentSchema.shape)) {
+    expect(exampleFile()).toMatch(new RegExp(`^#${name}=`, 'm'));
+    expect(table()).toContain(`| \`${name}\` |`);
+  }
+  const [start, end] = ['<!-- environment: generated from src/config.ts -->', '<!-- environment: end -->'];
+  const readme = withTable(`before\n${start}\nstale\n${end}\nafter`);
+  expect(readme).toMatch(/^before\n<!--.*PORT.*-->\nafter$/s);
+  expect(readme).not.toContain('stale');
+  expect(withTable(readme)).toBe(readme);
+  expect(() => withTable('no marks')).toThrow('README.md needs the lines');
+});
+
 test('lint finds a query that nobody awaits, an ambient clock, and the environment read outside of config.ts', () => {
   const folder = checkout({
     'src/kernel/query.ts': `
@@ -179,6 +204,43 @@ test('lint finds a query that nobody awaits, an ambient clock, and the environme
     'src/kernel/time.ts 1 eslint(no-restricted-globals)',
   ]);
   expect(run.status).toBe(1);
+});
+
+test.each([
+  [
+    'all is well',
+    0,
+    { numPassedTests: 3, numFailedTests: 0, numPendingTests: 1, testResults: [] },
+    0,
+    '3 passed, 0 failed, 1 skipped',
+  ],
+  ['a test fails', 0, { numPassedTests: 3, numFailedTests: 1, testResults: [] }, 1, '3 passed, 1 failed, 0 skipped'],
+  ['a check fails', 1, { numPassedTests: 3, numFailedTests: 0, testResults: [] }, 1, '3 passed, 0 failed, 0 skipped'],
+  [
+    'the set-up of a file fails',
+    0,
+    { numPassedTests: 3, numFailedTests: 0, testResults: [{ status: 'failed', assertionResults: [] }] },
+    1,
+    '3 passed, 1 failed, 0 skipped',
+  ],
+  ['the tests do not even start', 0, undefined, 1, '0 passed, 1 failed, 0 skipped'],
+])('.ci/run ends with the counts and says by its status whether %s', (_, check, report, status, last) => {
+  const failed = report === undefined || report.numFailedTests + report.testResults.length > 0;
+  const folder = checkout({
+    'report.json': report === undefined ? '' : JSON.stringify(report),
+    // Stands for npm: what it would install, check and test is not the subject here.
+    'bin/npm': `#!/bin/sh
+      case "$1" in run) exit ${check};; test) for last; do :; done; cat report.json > "\${last#*=}"; exit ${failed ? 1 : 0};; esac`,
+  });
+  chmodSync(join(folder, 'bin/npm'), 0o755);
+  cpSync(join(root, '.ci/run'), join(folder, '.ci/run'));
+  const run = spawnSync(join(folder, '.ci/run'), {
+    encoding: 'utf8',
+    env: { ...process.env, PATH: `${join(folder, 'bin')}:${dirname(process.execPath)}:/usr/bin:/bin` },
+  });
+  expect(run.stderr).toBe('');
+  expect(run.stdout.trimEnd().split('\n').at(-1)).toBe(last);
+  expect(run.status).toBe(status);
 });
 
 const oldNode = ['/usr/bin/node', '/usr/local/bin/node'].find(
