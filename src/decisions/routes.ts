@@ -125,5 +125,9 @@ export const decisionRoutes = (guards: Guards, deps: RouteDeps): Router => {
       const search = readResourceSearch(c.req.valid('json'));
       return respond(c, resourceSearchResponseSchema, await answerResourceSearch(search, deps.findLinked(asker(c))));
     })
-    .openapi(configurationRoute, (c) => respond(c, authzenConfigurationSchema, authzenConfiguration(deps.baseUrl)));
+    .openapi(configurationRoute, (c) =>
+      respond(c, authzenConfigurationSchema, authzenConfiguration(deps.baseUrl), 200, {
+        'Cache-Control': 'public, max-age=3600',
+      }),
+    );
 };

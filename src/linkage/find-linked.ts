@@ -1,21 +1,7 @@
 import { advise, type DecisionDeps, type FindResources } from '../decisions/index.ts';
-import { AppError } from '../kernel/errors.ts';
 import type { Language } from '../policies/index.ts';
 import { openIdentifiers, refer, type SubjectDeps } from '../subjects/index.ts';
 import { halvesOf } from './half.ts';
-
-class CustomerMissing extends AppError {
-  constructor() {
-    super(
-      'decisions.customer-missing',
-      'unprocessable',
-      'context.customer must name the one customer whose identities are searched',
-      {
-        member: 'context.customer',
-      },
-    );
-  }
-}
 
 /**
  * The linked social identities of one customer that the asking system itself confirmed and might use now. Advice: each use still needs a
@@ -26,7 +12,8 @@ export const findLinked =
   (caller: { system: string; language: Language }): FindResources =>
   async ({ query, after, limit }) => {
     const customer = query.context?.['customer'];
-    if (typeof customer !== 'string') throw new CustomerMissing();
+    // Without a customer there is nothing that one could search (AuthZEN section 8.5.1 leaves the context optional).
+    if (typeof customer !== 'string') return { results: [], next: undefined };
     const reference = refer(deps, await deps.policySets.current(), caller.system, customer, 'context.customer');
     const state = await deps.reader.stateOf(reference.blindIndex);
     if (!state || query.resource.type !== 'social_identity') return { results: [], next: undefined };
