@@ -10,7 +10,7 @@ type Json = Record<string, unknown>;
 export function jsonSchemas(): ReadonlyMap<string, Json> {
   const rules = jsonSchema(schemas.rulesSchema);
   membersOf(rules, 'rules')['when'] = { $ref: '#/definitions/condition' };
-  rules['definitions'] = { condition: conditionSchema(factPaths(), '#/definitions/condition') };
+  rules['definitions'] = conditionSchemas('condition', factPaths());
   const cases = jsonSchema(schemas.casesSchema);
   membersOf(cases, 'cases')['facts'] = withoutRequired(jsonSchema(z.strictObject(factsSchema.shape)));
   return new Map([
@@ -29,19 +29,20 @@ const jsonSchema = (schema: z.ZodType): Json => z.toJSONSchema(schema, { target:
 const membersOf = (file: Json, list: string): Json =>
   (file as { properties: Record<string, { items: { properties: Json } }> }).properties[list]!.items.properties;
 
-/** The language of `compile-condition.ts`, as far as a schema can say it. */
-function conditionSchema(paths: ReadonlyMap<string, Leaf>, self: string): Json {
-  const conditions = { type: 'array', minItems: 1, items: { $ref: self } };
-  const leaves = [...paths].map(([path, leaf]) => [path, leafSchema(leaf)]);
-  return {
-    type: 'object',
-    minProperties: 1,
-    additionalProperties: false,
-    properties: { all: conditions, any: conditions, not: { $ref: self }, ...Object.fromEntries(leaves) },
-  };
+/** The language of `compile-condition.ts`, as far as a schema can say it: one definition, and one for each list of objects. */
+function conditionSchemas(name: string, paths: ReadonlyMap<string, Leaf>): Json {
+  const self = { $ref: `#/definitions/${name}` };
+  const conditions = { type: 'array', minItems: 1, items: self };
+  const members: Json = { all: conditions, any: conditions, not: self };
+  let lists: Json = {};
+  for (const [path, leaf] of paths) {
+    members[path] = leafSchema(leaf, path);
+    if (leaf.kind === 'objects') lists = { ...lists, ...conditionSchemas(path, leaf.members) };
+  }
+  return { [name]: { type: 'object', minProperties: 1, additionalProperties: false, properties: members }, ...lists };
 }
 
-function leafSchema(leaf: Leaf): Json {
+function leafSchema(leaf: Leaf, path: string): Json {
   const operators = (properties: Json) => ({
     type: 'object',
     minProperties: 1,
@@ -50,7 +51,7 @@ function leafSchema(leaf: Leaf): Json {
   });
   const flag = { type: 'boolean' };
   if (leaf.kind === 'objects') {
-    const inner = conditionSchema(leaf.members, '#/definitions/condition');
+    const inner = { $ref: `#/definitions/${path}` };
     return operators({ some: inner, every: inner, empty: flag });
   }
   if (leaf.kind === 'number') {
