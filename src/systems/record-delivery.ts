@@ -20,12 +20,20 @@ export const recordDelivery = async (
   );
 };
 
-/** A system that answers again gets everything it has missed now, not when each retry happens to be due. */
+/** One statement stays short, however much has gathered; whoever brings forward again gets the next ones. */
+const mostBroughtForward = 10_000;
+
+/** A system that answers again gets what it has missed now, not when each retry happens to be due. */
 export const bringForward = async (database: Database, system: string): Promise<void> => {
   await database.query(
-    `update obligation set next_attempt_at = now()
-     where system = $1 and acknowledged_at is null and delivered_at is null and attempts > 0 and next_attempt_at > now()
-       and (leased_until is null or leased_until < now())`,
-    [system],
+    `update obligation o set next_attempt_at = now()
+     from (
+       select subject_id, id from obligation
+       where system = $1 and acknowledged_at is null and delivered_at is null and next_attempt_at > now()
+         and (leased_until is null or leased_until < now())
+       order by next_attempt_at limit $2::int for update skip locked
+     ) missed
+     where o.subject_id = missed.subject_id and o.id = missed.id`,
+    [system, mostBroughtForward],
   );
 };

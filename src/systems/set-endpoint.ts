@@ -4,6 +4,7 @@ import type { KeyStore } from '../kernel/crypto/key-store.ts';
 import type { Database } from '../kernel/database/client.ts';
 import { isPublicAddress } from './address-guard.ts';
 import { newEndpointSecret, previousSecretHours, replaceSecret, type SealedSecrets } from './endpoint-secret.ts';
+import { bringForward } from './record-delivery.ts';
 import { EndpointContended, EndpointRefused, SystemPulls, SystemUnknown } from './errors.ts';
 
 /** Throws EndpointRefused unless deliveries may go to this URL. A name is judged again, by its addresses, at each delivery. */
@@ -50,11 +51,7 @@ export const setEndpoint = async (
     const sealed = replaceSecret(key, system, secret, current, now.epochMilliseconds);
     // The new row keeps the secrets of the row that was read: only if that row still stands may it be replaced.
     const written = await deps.database.query(
-      `with due as (
-         update obligation set next_attempt_at = now()
-         where system = $1 and acknowledged_at is null and delivered_at is null and next_attempt_at > now()
-       )
-       insert into endpoint (system, url, sealed_secret, sealed_previous_secret) values ($1, $2, decode($3, 'hex'), decode($4, 'hex'))
+      `insert into endpoint (system, url, sealed_secret, sealed_previous_secret) values ($1, $2, decode($3, 'hex'), decode($4, 'hex'))
        on conflict (system) do update set url = excluded.url, sealed_secret = excluded.sealed_secret,
          sealed_previous_secret = excluded.sealed_previous_secret, changed_at = now()
          where endpoint.sealed_secret = decode($5, 'hex')
@@ -68,6 +65,7 @@ export const setEndpoint = async (
       ],
     );
     if (written.length === 0) continue;
+    await bringForward(deps.database, system);
     const previousSecretEndsAt = current ? now.add({ hours: previousSecretHours }).toString() : null;
     return { url: input.url, secret, previousSecretEndsAt };
   }
