@@ -12,3 +12,6 @@ export {
 export { recordConsent } from './record-consent.ts';
 export { consentRoutes } from './routes.ts';
 export { objectToPurpose, withdrawConsent } from './withdraw-consent.ts';
+export { consentReceipt } from './receipt.ts';
+export { signReceipt, verifyReceipt } from './receipt-signature.ts';
+export { verifyReceiptText } from './verify-receipt-text.ts';
