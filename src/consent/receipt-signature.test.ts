@@ -196,7 +196,7 @@ describe('What was proved is told in words', () => {
       'dpv:hasRecordOfActivity': { ...record, 'askfirst:system': 'crm\u001b[2J\u202Ex\nPROVED' },
     };
     const told = verifyReceiptText(await verifyReceipt(signReceipt(sly, key), jwks));
-    expect(told).not.toMatch(/[\u001b\u202E]/);
+    for (const character of ['\u001b', '\u202E']) expect(told).not.toContain(character);
     expect(told.split('\n').filter((line) => line === 'PROVED')).toHaveLength(1);
   });
 });
