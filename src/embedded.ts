@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newKeyEncryptionKey } from './kernel/crypto/key-encryption.ts';
+import { exclusively } from './kernel/data-folder.ts';
 import { provision, roles, type Role } from './kernel/database/provision.ts';
 import { startEmbeddedPostgres } from './kernel/embedded-postgres.ts';
 import type { Secrets } from './config.ts';
@@ -26,12 +27,15 @@ export const startEmbedded = async (
   log: { info(message: string): void; warn(message: string): void },
 ): Promise<Embedded> => {
   const server = await startEmbeddedPostgres({ dataFolder, log });
-  const passwords = JSON.parse(
-    secretFile(join(dataFolder, 'roles.json'), () =>
+  // A command line joins while the service runs, and two that alter a role at once collide in the catalogue.
+  const passwords = await exclusively(dataFolder, 'provisioning', async () => {
+    const file = secretFile(join(dataFolder, 'roles.json'), () =>
       JSON.stringify(Object.fromEntries(roles.map((role) => [role, randomBytes(24).toString('base64url')]))),
-    ),
-  ) as Record<Role, string>;
-  await provision(server.superuserUrl('postgres'), passwords);
+    );
+    const made = JSON.parse(file) as Record<Role, string>;
+    await provision(server.superuserUrl('postgres'), made);
+    return made;
+  });
   const url = (role: Role, database: string) =>
     `postgres://askfirst_${role}:${passwords[role]}@127.0.0.1:${server.port}/${database}`;
   return {
