@@ -8,6 +8,9 @@ const rooms = ['kernel', 'http', 'policies', 'subjects', 'consent', 'systems', '
 /** What everybody builds on has no single face; of every other room only `index.ts` is for others. */
 const openRooms = new Set(['kernel', 'http']);
 
+/** Folders of what stands above all rooms, like the files directly in `src/`: parts of `cli.ts` and of `demo.ts`. */
+const assemblers = ['cli', 'demo'];
+
 /** Runs inside of other programs: imports nothing of the server and only what its own package.json names. */
 const clientRoom = 'client';
 
@@ -53,8 +56,11 @@ const judge = (file: string, target: string): string | undefined => {
   return `of another room only ${to}/index.ts may be imported`;
 };
 
-/** The room of a path relative to `src/`; undefined for a file directly in it, '..' for one outside. */
-const roomOf = (path: string): string | undefined => (path.includes('/') ? path.split('/')[0] : undefined);
+/** The room of a path relative to `src/`; undefined for what assembles the rooms, '..' for a path outside. */
+const roomOf = (path: string): string | undefined => {
+  const [first, ...rest] = path.split('/');
+  return rest.length === 0 || assemblers.includes(first!) ? undefined : first;
+};
 
 const importsOf = (path: string): string[] => {
   const { program, errors } = parseSync(path, readFileSync(path, 'utf8'));

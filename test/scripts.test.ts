@@ -64,6 +64,8 @@ test.each([
   ],
   ['past the face of a lower room', 'linkage/a.ts', `import { t } from '../consent/table.ts'`, 'only consent/index.ts'],
   ['past the face, from the top', 'main.ts', `import { t } from './consent/table.ts'`, 'only consent/index.ts'],
+  ['past the face, from a part of the top', 'cli/a.ts', `import '../consent/table.ts'`, 'only consent/index.ts'],
+  ['upwards to a part of the top', 'linkage/a.ts', `import '../cli/a.ts'`, 'lies below the files that assemble'],
   ['past the face, in a unit test', 'consent/a.test.ts', `import '../subjects/table.ts'`, 'only subjects/index.ts'],
   ['out of the sources', 'kernel/a.ts', `import { x } from '../../test/support/x.ts'`, 'outside of src/'],
   ['from the client to the server', 'client/a.ts', `import type { A } from '../kernel/a.ts'`, 'client imports nothing'],
