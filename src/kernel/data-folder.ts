@@ -1,7 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from './errors.ts';
 
@@ -46,9 +55,19 @@ export const processMark = (pid: number): string | undefined => {
   }
 };
 
+/** Makes a folder in the data folder, and that too: whatever the umask, PostgreSQL's user must get through it. */
+const makeFolder = (folder: string): void => {
+  const dataFolder = dirname(folder);
+  if (!existsSync(dataFolder)) {
+    mkdirSync(dataFolder, { recursive: true });
+    chmodSync(dataFolder, 0o711);
+  }
+  mkdirSync(folder, { recursive: true });
+};
+
 /** Leaves a note of this process. Its name is never used again, so whoever finds it dead may remove it. */
 export const leaveNote = (folder: string, url?: string): OwnNote & { name: string } => {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const name = `${process.pid}-${randomUUID()}.json`;
   const path = join(folder, name);
   const note: Note = { pid: process.pid, mark: processMark(process.pid)!, ...(url === undefined ? {} : { url }) };
@@ -59,7 +78,7 @@ export const leaveNote = (folder: string, url?: string): OwnNote & { name: strin
 
 /** The notes of processes that live; those of dead ones are removed on the way. */
 export const livingNotes = (folder: string): (Note & { name: string })[] => {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   return readdirSync(folder)
     .filter((name) => name.endsWith('.json'))
     .flatMap((name) => {

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -36,10 +36,6 @@ export const startEmbeddedPostgres = async (options: { dataFolder: string; log: 
   const dataFolder = resolve(options.dataFolder);
   const home = join(dataFolder, 'postgres');
   const users = join(dataFolder, 'users');
-  if (!existsSync(dataFolder)) {
-    mkdirSync(dataFolder, { recursive: true });
-    chmodSync(dataFolder, 0o711); // whatever the umask: the server's user must get through, and need not list it
-  }
   const use = leaveNote(users);
   const { server, reused } = await exclusively(dataFolder, 'starting', () => ensureServer(dataFolder, log)).catch(
     (error: unknown) => {
