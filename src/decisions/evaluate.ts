@@ -26,6 +26,9 @@ export type DecisionDeps = {
   ids: Ids;
 };
 
+/** Enough for whoever records nothing. */
+type AdvisingDeps = Omit<DecisionDeps, 'permits' | 'denials'>;
+
 type Asker = { system: string; language: Language };
 
 type Answered = { decision: Decision; permit?: PermitRecord; denial?: DenialRecord };
@@ -48,14 +51,25 @@ export const evaluate = async (
 
 /** The same without a record and therefore without a permit: only for advice (AuthZEN search). Answers `decision` as it would be. */
 export const advise = async (
-  deps: DecisionDeps,
+  deps: AdvisingDeps,
   asker: Asker,
   requests: readonly AccessEvaluation[],
 ): Promise<boolean[]> => (await decide(deps, asker, requests)).map(({ decision }) => decision.decision);
 
+/** What the rules would see if this were asked now, and by which policy set they would judge it. Records nothing. */
+export const factsOf = async (
+  deps: AdvisingDeps,
+  asker: Asker,
+  request: AccessEvaluation,
+): Promise<{ policyDigest: string; facts: unknown }> => {
+  const [answered] = await decide(deps, asker, [request]);
+  const { policy_digest: policyDigest } = answered!.permit ?? answered!.denial!;
+  return { policyDigest, facts: answered!.denial?.facts ?? answered!.permit!.decisions[0]!.facts };
+};
+
 /** Every person concerned is read anew from the primary, in one statement together with the digest of the active policy set. */
 const decide = async (
-  deps: DecisionDeps,
+  deps: AdvisingDeps,
   asker: Asker,
   requests: readonly AccessEvaluation[],
   stopAt?: boolean,
@@ -121,7 +135,7 @@ const byRule = (reasons: readonly Reason[]) => ({
 });
 
 const answerQuestion = (
-  deps: DecisionDeps,
+  deps: AdvisingDeps,
   asker: Asker,
   question: Question,
   assembled: Assembled,
@@ -194,7 +208,7 @@ const notUnderstood: Texts = {
 };
 
 const answerRefusal = (
-  deps: DecisionDeps,
+  deps: AdvisingDeps,
   asker: Asker,
   catalogue: Catalogue,
   request: AccessEvaluation,

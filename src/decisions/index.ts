@@ -1,5 +1,6 @@
 export { type FindResources } from './authzen-search.ts';
-export { advise, evaluate, type DecisionDeps } from './evaluate.ts';
+export { advise, evaluate, factsOf, type DecisionDeps } from './evaluate.ts';
+export { findDecision } from './find-decision.ts';
 export { createDenialRecorder, type DenialRecorder } from './record-denials.ts';
 export {
   createPermitRecorder,
@@ -9,3 +10,4 @@ export {
 } from './record-permits.ts';
 export { questionOf, readPermit, recheckPermit, type Rechecked, type StoredPermit } from './recheck-permit.ts';
 export { decisionRoutes } from './routes.ts';
+export { accessEvaluationRequestSchema } from './schema.ts';
