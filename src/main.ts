@@ -6,6 +6,7 @@ import { Gauge } from 'prom-client';
 import { createApp } from './app.ts';
 import { projectFolder, readConfig, type Secrets, type Settings } from './config.ts';
 
+import { consentReceipt, signReceipt } from './consent/index.ts';
 import { createDenialRecorder, createPermitRecorder } from './decisions/index.ts';
 import { startEmbedded } from './embedded.ts';
 import {
@@ -177,7 +178,8 @@ export const startService = async ({
     denials,
     blindIndexSecret: blindIndex.key,
     consequences: [unlinkWhatFell(ids), stopWhatEnded(ids)],
-    receipt: async () => 'x',
+    receipt: async (event) =>
+      signReceipt(consentReceipt(event, await policySets.byDigest(event.policyDigest), baseUrl), receiptKey!),
     findLinked: findLinked({ ...linkage, permits, denials, blindIndexSecret: blindIndex.key }),
     systems: async () => (await catalogue()).systems,
     allowPrivateTargets: settings.allowPrivateTargets,

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { verifyReceipt } from '../src/consent/index.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
+import { agreeToLinking } from './support/people.ts';
 
 let app: TestApp;
 beforeAll(async () => {
@@ -75,4 +77,17 @@ test('a link is denied until consent and proof are there, then confirmed, and ev
   expect(acknowledged.status).toBe(200);
   const { subjectId } = registered.body;
   expect((await app.call('GET', `/v1/subjects/${subjectId}/links`, { as: 'community-desk' })).body.links).toEqual([]);
+});
+
+test('the receipt of an answer verifies with nothing but the published keys, and says the words that were shown', async () => {
+  const { event, receipt } = await agreeToLinking(app, 'crm:receipt', 'instagram');
+  const jwks = (await (await fetch(`${app.url}/.well-known/jwks.json`)).json()) as Parameters<typeof verifyReceipt>[1];
+  const proof = await verifyReceipt(receipt, jwks);
+  expect(proof).toMatchObject({ genuine: true });
+  expect(JSON.stringify(proof)).toContain(event.notice.hash);
+  expect(await verifyReceipt(receipt.replace(/.$/, receipt.endsWith('A') ? 'B' : 'A'), jwks)).toMatchObject({
+    genuine: false,
+  });
+  const path = `/v1/subjects/${event.subjectId}/consents/${event.id}/receipt`;
+  expect(await verifyReceipt((await app.call('GET', path)).body.receipt, jwks)).toMatchObject({ genuine: true });
 });
