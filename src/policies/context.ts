@@ -146,6 +146,3 @@ export const contextSchema = z
     ],
   });
 export type Context = z.output<typeof contextSchema>;
-
-/** `properties` of subject, action and resource: nothing is understood there, so anything there denies. */
-export const propertiesSchema = z.strictObject({});

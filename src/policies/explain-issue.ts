@@ -24,7 +24,12 @@ function explain(schema: z.ZodType, input: unknown, issue: Issue, base: At): Fla
     case 'invalid_value': {
       const words = issue.values.map(String);
       if (value === undefined) return [{ path, message: `missing; ${didYouMean('', words)}` }];
-      return [{ path, message: `unknown value ${shown(value)}; ${didYouMean(String(value), words)}` }];
+      return [
+        {
+          path,
+          message: `unknown value ${shown(value)}; ${didYouMean(typeof value === 'string' ? value : '', words)}`,
+        },
+      ];
     }
     case 'invalid_type':
       if (value === undefined) return [{ path, message: `missing; expected ${kindOf(issue.expected)}` }];

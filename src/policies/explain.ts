@@ -54,7 +54,10 @@ function factLines(facts: Facts): string[] {
       (value as object[]).forEach((item, index) => {
         for (const [member, inner] of leaf.members) show(valueAt(item, member), `${path}[${index}].${member}`, inner);
       });
-    } else shown.push(`  ${path}: ${Array.isArray(value) ? `[${value.join(', ')}]` : String(value)}`);
+    } else
+      shown.push(
+        `  ${path}: ${Array.isArray(value) ? `[${value.join(', ')}]` : String(value as string | number | boolean)}`,
+      );
   };
   for (const [path, leaf] of factPaths()) show(valueAt(facts, path), path, leaf);
   return shown;

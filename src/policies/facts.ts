@@ -92,7 +92,6 @@ export const factsSchema = z
 export type Facts = z.output<typeof factsSchema>;
 export type CustomerFacts = Facts['customer'];
 export type IdentityFacts = Facts['identity'];
-export type HopFacts = Facts['chain'][number];
 export type PurposeFacts = Facts['purpose'];
 
 const nobody = {

@@ -73,7 +73,7 @@ function factsOfCase(content: Content, { facts: said }: Case): { facts: Facts } 
   const purposeId = named('purpose')?.['id'] ?? (named('purpose')?.['known'] === false ? undefined : 'profile-linking');
   const purpose = content.purposes.find(({ id }) => id === purposeId);
   if (purposeId !== undefined && purpose === undefined) {
-    return { flaws: [{ path: ['purpose', 'id'], message: `no purpose "${String(purposeId)}"` }] };
+    return { flaws: [{ path: ['purpose', 'id'], message: `no purpose ${JSON.stringify(purposeId)}` }] };
   }
   const resource = said['resource'] ?? (action === 'link' ? 'social_identity' : 'customer');
   const withIdentity = action === 'link' || resource === 'social_identity' || said['identity'] !== undefined;
@@ -81,7 +81,7 @@ function factsOfCase(content: Content, { facts: said }: Case): { facts: Facts } 
   const platformId = named('identity')?.['platform'] ?? (withIdentity ? 'facebook' : undefined);
   const platform = content.platforms.find(({ id }) => id === platformId);
   if (platformId !== undefined && platform === undefined) {
-    return { flaws: [{ path: ['identity', 'platform'], message: `no platform "${String(platformId)}"` }] };
+    return { flaws: [{ path: ['identity', 'platform'], message: `no platform ${JSON.stringify(platformId)}` }] };
   }
   const permitted = {
     action,

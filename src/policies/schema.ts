@@ -28,7 +28,6 @@ export type Action = (typeof actions)[number];
 
 /** GDPR Art. 6(1)(a), (b), (c), (e), (f). */
 export const legalBases = ['consent', 'contract', 'legal-obligation', 'public-task', 'legitimate-interests'] as const;
-export type LegalBasis = (typeof legalBases)[number];
 
 /** What a yes or a no can be narrowed to. */
 export const dimensions = ['platform', 'channel', 'topic', 'form', 'recipient'] as const;
@@ -141,7 +140,6 @@ const noticeSchema = z.strictObject({
   text: textsSchema,
   summary: textsSchema,
 });
-export type Notice = z.output<typeof noticeSchema>;
 
 const assessmentSchema = z
   .strictObject({ risks: textsSchema, measures: textsSchema, dissent: textsSchema, reviewBy: z.iso.date() })
