@@ -4,7 +4,7 @@ import { format, resolveConfig } from 'prettier';
 import { z } from 'zod';
 import { environmentSchema } from '../src/config.ts';
 
-type Variable = { description?: string; default?: unknown; enum?: string[] };
+type Variable = { description?: string; default?: string | number; enum?: string[] };
 
 const [start, end] = ['<!-- environment: generated from src/config.ts -->', '<!-- environment: end -->'];
 
