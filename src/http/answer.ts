@@ -3,7 +3,7 @@ import type { HttpContext } from './env.ts';
 /** What every answer says of itself: not to be sniffed, stored, framed or run as a page (OWASP REST Security). */
 const nosniff = 'nosniff';
 const noStore = 'no-store';
-const nothing = "default-src 'none'; frame-ancestors 'none'";
+const unframed = "frame-ancestors 'none'";
 
 /**
  * Makes an answer with its security headers and the request's id; `headers` win.
@@ -23,7 +23,7 @@ export const answer = (
     'Content-Type': contentType,
     'X-Content-Type-Options': nosniff,
     'Cache-Control': noStore,
-    'Content-Security-Policy': nothing,
+    'Content-Security-Policy': unframed,
     'X-Request-ID': c.get('requestId') ?? '',
   };
   const response = new Response(body, { status, headers: headers === undefined ? all : { ...all, ...headers } });
@@ -38,6 +38,6 @@ export const secured = (c: HttpContext, response: Response): Response => {
   headers.set('X-Content-Type-Options', nosniff);
   headers.set('X-Request-ID', c.get('requestId'));
   if (!headers.has('Cache-Control')) headers.set('Cache-Control', noStore);
-  if (!headers.has('Content-Security-Policy')) headers.set('Content-Security-Policy', nothing);
+  if (!headers.has('Content-Security-Policy')) headers.set('Content-Security-Policy', unframed);
   return new Response(response.body, { status: response.status, headers });
 };

@@ -4,10 +4,9 @@ import type { ServerResponse } from 'node:http';
 import { secured } from './answer.ts';
 import type { HttpContext, HttpEnv } from './env.ts';
 import { Draining, RequestTimedOut } from './errors.ts';
-import { header } from './header.ts';
 import type { Metrics } from './metrics.ts';
 import { problemOf } from './problem.ts';
-import { requestIdOf } from './request-id.ts';
+import { createRequestIds } from './request-id.ts';
 import type { Router } from './router.ts';
 
 /** Set when the instance is told to stop. */
@@ -80,6 +79,7 @@ export const createEdge = ({
   writeAccess?: ((line: string) => void) | undefined;
 }): Edge => {
   const timeLimit = createTimeLimit(timeoutMs);
+  const requestIdOf = createRequestIds();
 
   return (pattern, handler) => {
     const answered = metrics.answeredOn(pattern);
@@ -87,7 +87,7 @@ export const createEdge = ({
 
     return async (c) => {
       const startedAt = performance.now();
-      c.set('requestId', requestIdOf(header(c, 'x-request-id')));
+      c.set('requestId', requestIdOf(c));
       const outgoing = (c.env as HttpContext['env'] | undefined)?.outgoing;
       if (outgoing !== undefined) timeLimit.begin(outgoing, startedAt);
       let response: Response;

@@ -119,6 +119,7 @@ export const createTokenVerifier = ({
         issuer,
         audience,
         requiredClaims: ['sub', 'client_id', 'scope', 'iat', 'exp', 'jti'],
+        // oxlint-disable-next-line no-restricted-globals -- jose takes nothing else
         currentDate: new Date(nowMs),
       },
     ).catch((error: unknown) => {

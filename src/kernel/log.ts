@@ -99,8 +99,8 @@ const redactor = (members: ReadonlySet<string>) => {
     if (Array.isArray(value)) return value.map((item) => redact(item, depth + 1));
     if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
     if (Object.getPrototypeOf(value) !== Object.prototype && Object.getPrototypeOf(value) !== null) {
-      // A Temporal value says what it is; of a Map or an instance nobody knows what it holds.
-      return String(value);
+      // A Temporal value or an URL says what it is; of a Map or an instance nobody knows what it holds.
+      return 'toJSON' in value && typeof value.toJSON === 'function' ? value.toJSON() : '[object]';
     }
     return Object.fromEntries(
       Object.entries(value).map(([name, inner]) => [
@@ -152,21 +152,4 @@ export const createLog = ({
     },
     stream,
   );
-};
-
-/**
- * Where logs go: standard output in blocks of 4 KiB, at the latest each second, because a system call a line costs more
- * than many requests do. Ends with `end`, which writes out what is left; so does the end of the process.
- */
-export const createLogStream = (fd: number | string = 1): DestinationStream & { end(): void } => {
-  const destination = pino.destination({ dest: fd, sync: false, minLength: 4096 });
-  const timer = setInterval(() => destination.flush(), 1000).unref();
-  return {
-    write: (line) => destination.write(line),
-    end: () => {
-      clearInterval(timer);
-      destination.flushSync();
-      destination.end();
-    },
-  };
 };
