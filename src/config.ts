@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { AppError } from './kernel/errors.ts';
@@ -116,12 +116,18 @@ export type Secrets = {
   keyEncryptionKeys: string | undefined;
 };
 
+/** The environment of this process, with what a file `.env` in the current folder adds to it. */
+const ownEnvironment = (): Record<string, string | undefined> => {
+  if (existsSync('.env')) process.loadEnvFile();
+  return process.env;
+};
+
 /**
  * Reads the environment, the only place that does. An empty variable counts as absent. Throws ConfigInvalid with every problem by the
  * name of its variable, never with a value.
  */
 export const readConfig = (
-  environment: Record<string, string | undefined> = process.env,
+  environment: Record<string, string | undefined> = ownEnvironment(),
 ): { settings: Settings; secrets: Secrets } => {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const read = environmentSchema.safeParse(given);

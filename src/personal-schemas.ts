@@ -1,17 +1,17 @@
+import type { z } from 'zod';
+import { consentSchemas } from './consent/index.ts';
+import { decisionsSchemas } from './decisions/index.ts';
 import { personalMembers } from './kernel/log.ts';
-import * as consent from './consent/schema.ts';
-import * as decisions from './decisions/schema.ts';
 import { contextSchema } from './policies/index.ts';
-import * as subjects from './subjects/schema.ts';
-import * as systems from './systems/schema.ts';
+import { subjectsSchemas } from './subjects/index.ts';
+import { systemsSchemas } from './systems/index.ts';
+
+const isSchema = (value: unknown): value is z.ZodType => typeof value === 'object' && value !== null && '_zod' in value;
 
 /** The names of every member that any schema of the API marks as personal: what the log never shows. */
 export const personalSchemas = (): ReadonlySet<string> =>
   personalMembers(
-    [...[consent, decisions, subjects, systems].flatMap((room) => Object.values(room)), contextSchema].filter(isSchema),
+    [consentSchemas, decisionsSchemas, subjectsSchemas, systemsSchemas, { contextSchema }].flatMap((room) =>
+      Object.values(room).filter(isSchema),
+    ),
   );
-
-const isSchema = (
-  value: unknown,
-): value is Parameters<typeof personalMembers>[0] extends Iterable<infer S> ? S : never =>
-  typeof value === 'object' && value !== null && '_zod' in value;

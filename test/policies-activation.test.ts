@@ -74,6 +74,29 @@ test('an activated policy set counts for every instance from its next check on, 
   expect((await links())[0].status).toBe('suspended');
 });
 
+test.each([
+  ['campaign-participation', /legalBasis: consent/, 'legalBasis: contract', 'legalBasis goes from consent to contract'],
+  [
+    'newsletter',
+    /dimensions: \[channel, topic, form\]([^]*?) {2}topic: .*\n/,
+    'dimensions: [channel, form]$1',
+    'dimensions lose topic',
+  ],
+])(
+  'a set under which recorded answers would mean more is refused: %s, whose id stays',
+  async (purpose, from, to, message) => {
+    const wider = await mkdtemp(join(tmpdir(), 'askfirst wider '));
+    await cp(testSettings.policiesFolder, wider, { recursive: true });
+    const file = join(wider, `purposes/${purpose}.yaml`);
+    await writeFile(file, (await readFile(file, 'utf8')).replace(from, to));
+    const candidate = await loadCatalogue(wider);
+    await expect(activatePolicies(first.db, candidate)).rejects.toThrow(message);
+    const [row] = await first.db.query<{ digest: string }>('select policy_digest as digest from deployment');
+    expect(row!.digest).toBe(first.catalogue.digest);
+    await rm(wider, { recursive: true });
+  },
+);
+
 test('an instance with another folder obeys the set that is active and never activates its own', async () => {
   const stray = await startTestApp({ database, settings: { policiesFolder: folder } });
   expect(await ask(stray, 'facebook:1029384756')).toEqual({

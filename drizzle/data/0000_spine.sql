@@ -5,6 +5,7 @@ CREATE TABLE "consent_event" (
 	"purpose" text NOT NULL,
 	"scope" jsonb NOT NULL,
 	"action" text NOT NULL,
+	"answer" text NOT NULL,
 	"notice_version" integer,
 	"notice_language" text,
 	"notice_hash" "bytea",

@@ -15,3 +15,4 @@ export { objectToPurpose, withdrawConsent } from './withdraw-consent.ts';
 export { consentReceipt } from './receipt.ts';
 export { signReceipt, verifyReceipt } from './receipt-signature.ts';
 export { verifyReceiptText } from './verify-receipt-text.ts';
+export * as consentSchemas from './schema.ts';

@@ -1,21 +1,22 @@
 import type { Database } from '../kernel/database/client.ts';
 import type { Catalogue } from '../policies/index.ts';
-import { addAnswer, recordedAct, type Answer, type Answers } from './answers.ts';
+import { addAnswer, type Answers, type ConsentEvent } from './answers.ts';
 import { consentOverview, type ScopeOverview } from './consent-overview.ts';
 import { ConsentEventNotFound } from './errors.ts';
-import { actOf, type RecordedEvent } from './record-event.ts';
+import type { RecordedEvent } from './record-event.ts';
 
 type Stored = Omit<RecordedEvent, 'notice'> & {
   noticeVersion: number | null;
   noticeLanguage: string | null;
   noticeHash: string | null;
-  rank: Answer['rank'];
+  answer: ConsentEvent['act'];
+  rank: ConsentEvent['rank'];
   ownAct: boolean;
 };
 
 const columns = `
   subject_id as "subjectId", id, subject_seq as "subjectSeq", purpose, scope, action, notice_version as "noticeVersion",
-  notice_language as "noticeLanguage", encode(notice_hash, 'hex') as "noticeHash", method, rank, own_act as "ownAct", system,
+  notice_language as "noticeLanguage", encode(notice_hash, 'hex') as "noticeHash", method, answer, rank, own_act as "ownAct", system,
   policy_digest as "policyDigest", occurred_at as "occurredAt", recorded_at as "recordedAt", expires_at as "expiresAt"`;
 
 const instant = (text: string): string => Temporal.Instant.from(text).toString();
@@ -24,6 +25,7 @@ const shown = ({
   noticeVersion,
   noticeLanguage,
   noticeHash,
+  answer: _answer,
   rank: _rank,
   ownAct: _ownAct,
   ...event
@@ -60,33 +62,28 @@ export const readEvent = async (database: Database, subjectId: string, eventId: 
 };
 
 /** The answers as they stood when everything recorded up to `asOf` was known and nothing after it. */
-export const answersAsOf = async (
-  database: Database,
-  subjectId: string,
-  asOf: Temporal.Instant,
-  catalogue: Catalogue,
-): Promise<Answers> => {
+export const answersAsOf = async (database: Database, subjectId: string, asOf: Temporal.Instant): Promise<Answers> => {
   const rows = await database.query<Stored>(
     `select ${columns} from consent_event where subject_id = $1 and recorded_at <= $2 order by subject_seq`,
     [subjectId, asOf.toString()],
   );
-  return rows.reduce<Answers>((answers, event) => {
-    const basis = catalogue.purposes.get(event.purpose)?.legalBasis;
-    const act = actOf[event.action];
-    return addAnswer(answers, {
-      purpose: event.purpose,
-      act: basis ? recordedAct(act, basis) : act,
-      scope: event.scope,
-      at: Temporal.Instant.from(event.occurredAt).epochMilliseconds,
-      seq: event.subjectSeq,
-      id: event.id,
-      rank: event.rank,
-      own: event.ownAct,
-      notice: event.noticeVersion ?? 0,
-      ...(event.expiresAt ? { until: Temporal.Instant.from(event.expiresAt).epochMilliseconds } : {}),
-      ...(event.action === 'object' ? { objection: true as const } : {}),
-    });
-  }, {});
+  return rows.reduce<Answers>(
+    (answers, event) =>
+      addAnswer(answers, {
+        purpose: event.purpose,
+        act: event.answer,
+        scope: event.scope,
+        at: Temporal.Instant.from(event.occurredAt).epochMilliseconds,
+        seq: event.subjectSeq,
+        id: event.id,
+        rank: event.rank,
+        own: event.ownAct,
+        notice: event.noticeVersion ?? 0,
+        ...(event.expiresAt ? { until: Temporal.Instant.from(event.expiresAt).epochMilliseconds } : {}),
+        ...(event.action === 'object' ? { objection: true as const } : {}),
+      }),
+    {},
+  );
 };
 
 export type PurposeStatus = { purpose: string; legalBasis: string; scopes: readonly ScopeOverview[] };

@@ -12,7 +12,7 @@ import {
   type SubjectDeps,
   type SubjectState,
 } from '../subjects/index.ts';
-import { addAnswer, everything, recordedAct, type Answer, type Answers, type Scope } from './answers.ts';
+import { addAnswer, answersFor, everything, recordedAct, type Answer, type Answers, type Scope } from './answers.ts';
 import { expiryOf } from './expiry.ts';
 import { OccurredInFuture, PurposeUnknown, ScopeUnknown } from './errors.ts';
 import { wordsShown, type NoticeShown } from './notice.ts';
@@ -76,7 +76,7 @@ export type RecordedEvent = {
 const toleranceMs = 60_000;
 
 /** What an action means to the algebra of answers. */
-export const actOf: Record<EventAction, Answer['act']> = {
+const actOf: Record<EventAction, Exclude<Answer['act'], 'pending'>> = {
   give: 'yes',
   inform: 'informed',
   refuse: 'no',
@@ -84,8 +84,13 @@ export const actOf: Record<EventAction, Answer['act']> = {
   object: 'no',
 };
 
-const checkScope = (purpose: Purpose, scope: Scope, catalogue: Catalogue): void => {
+/**
+ * Whether a scope is one of the purpose. A no may also name what the policies have retired since, if the person ever answered about
+ * it: it must stay possible to take back what was given (Art. 7(3) GDPR).
+ */
+const checkScope = (purpose: Purpose, scope: Scope, catalogue: Catalogue, earlier: readonly Answer[]): void => {
   for (const [dimension, value] of Object.entries(scope) as [keyof Scope, string][]) {
+    if (earlier.some((answer) => answer.scope[dimension] === value)) continue;
     if (!purpose.dimensions.includes(dimension)) throw new ScopeUnknown(dimension, purpose.id, 'is not a dimension');
     const exists =
       dimension === 'platform'
@@ -109,8 +114,6 @@ export const recordEvent = async (
   const reference = refer(deps, catalogue, caller.system, input.subject, 'subject');
   const purpose = catalogue.purposes.get(input.purpose);
   const act = actOf[input.action];
-  if (!purpose && !(input.purpose === everything && act === 'no')) throw new PurposeUnknown();
-  if (purpose) checkScope(purpose, input.scope, catalogue);
   const words = purpose && input.notice ? wordsShown(purpose, input.notice) : undefined;
   const now = deps.clock.now();
   const occurredAt = input.occurredAt === undefined ? now : Temporal.Instant.from(input.occurredAt);
@@ -119,6 +122,9 @@ export const recordEvent = async (
 
   const urgent = act === 'no';
   const found = await deps.reader.stateOf(reference.blindIndex, urgent);
+  const earlier = urgent && found ? answersFor(found.answers as Answers, input.purpose) : [];
+  if (purpose) checkScope(purpose, input.scope, catalogue, earlier);
+  else if (!urgent || (input.purpose !== everything && earlier.length === 0)) throw new PurposeUnknown();
   const subjectId = found?.subjectId ?? (await registerSubject(deps, caller, { references: [reference] })).subjectId;
   const eventId = input.idempotency?.resourceId ?? deps.ids.uuid();
   const evidence =
@@ -132,9 +138,10 @@ export const recordEvent = async (
     (state, seq) => {
       if (state.erasedAt) throw new SubjectErased();
       const before = state.answers as Answers;
+      const answer = purpose && recordedAct(act, purpose.legalBasis) === 'request' ? 'request' : act;
       const after = addAnswer(before, {
         purpose: input.purpose,
-        act: purpose ? recordedAct(act, purpose.legalBasis) : act,
+        act: answer,
         scope: input.scope,
         at: occurredAt.epochMilliseconds,
         seq,
@@ -151,6 +158,7 @@ export const recordEvent = async (
         purpose: input.purpose,
         scope: input.scope,
         action: input.action,
+        answer,
         noticeVersion: input.notice?.version,
         noticeLanguage: input.notice?.language,
         noticeHash: words?.hash,

@@ -180,8 +180,7 @@ export const consentRoutes = (guards: Guards, deps: RouteDeps): Router => {
       const catalogue = await deps.catalogue();
       const state = await known(subjectId);
       const at = asOf === undefined ? deps.clock.now() : Temporal.Instant.from(asOf);
-      const answers =
-        asOf === undefined ? (state.answers as Answers) : await answersAsOf(deps.database, subjectId, at, catalogue);
+      const answers = asOf === undefined ? (state.answers as Answers) : await answersAsOf(deps.database, subjectId, at);
       const purposes = statusOfAll(answers, catalogue, at).map(({ scopes, ...purpose }) => ({
         ...purpose,
         scopes: scopes.map(({ scope, status, exceptions }) => ({

@@ -12,6 +12,8 @@ export const consentEvent = pgTable(
     purpose: text('purpose').notNull(),
     scope: jsonb('scope').notNull(),
     action: text('action', { enum: ['give', 'refuse', 'inform', 'withdraw', 'object'] }).notNull(),
+    /** What it meant under the legal basis of that day; a `request` is a no that the basis gave no right to. */
+    answer: text('answer', { enum: ['yes', 'no', 'informed', 'request'] }).notNull(),
     noticeVersion: integer('notice_version'),
     noticeLanguage: text('notice_language'),
     /** SHA-256 of the words that were shown. */

@@ -11,3 +11,4 @@ export {
 export { questionOf, readPermit, recheckPermit, type Rechecked, type StoredPermit } from './recheck-permit.ts';
 export { decisionRoutes } from './routes.ts';
 export { accessEvaluationRequestSchema } from './schema.ts';
+export * as decisionsSchemas from './schema.ts';

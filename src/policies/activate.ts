@@ -1,6 +1,7 @@
 import type { Database } from '../kernel/database/client.ts';
 import { AppError } from '../kernel/errors.ts';
 import { readCatalogue, type Catalogue } from './catalogue.ts';
+import { assertNotWider } from './assert-not-wider.ts';
 import type { Deployment } from './deployment.ts';
 
 /** No policy set is active, or this instance cannot read the active one: nothing is decided (DESIGN section 7). */
@@ -17,17 +18,35 @@ const store = (database: Database, catalogue: Catalogue) =>
     catalogue.json,
   ]);
 
-/** Makes a policy set the one that all instances obey from their next read on. Links that lose their ground are reviewed by the sweep. */
+const stored = async (database: Database, digest: string): Promise<Catalogue | undefined> => {
+  const [row] = await database.query<{ content: string }>('select content from policy_set where digest = $1', [digest]);
+  try {
+    return row && readCatalogue(row.content);
+  } catch {
+    return undefined; // made by another version of the service
+  }
+};
+
+/**
+ * Makes a policy set the one that all instances obey from their next read on. Links that lose their ground are reviewed by the sweep.
+ * Throws ActivationWidens when answers that people gave under the active set would come to mean more under this one.
+ */
 export const activatePolicies = async (database: Database, catalogue: Catalogue): Promise<{ changed: boolean }> => {
-  await store(database, catalogue);
-  const rows = await database.query(
-    `insert into deployment (one, policy_digest, policy_activated_at) values (true, $1, now())
-     on conflict (one) do update set policy_digest = excluded.policy_digest, policy_activated_at = now()
-       where deployment.policy_digest is distinct from excluded.policy_digest
-     returning one`,
-    [catalogue.digest],
-  );
-  return { changed: rows.length > 0 };
+  for (;;) {
+    const [active] = await database.query<{ digest: string | null }>('select policy_digest as digest from deployment');
+    const before = active?.digest ? await stored(database, active.digest) : undefined;
+    if (before) assertNotWider(before, catalogue);
+    await store(database, catalogue);
+    // Only if what we compared with is still active: somebody else may activate another set at the same time.
+    const moved = await database.query(
+      `insert into deployment (one, policy_digest, policy_activated_at) values (true, $1, now())
+       on conflict (one) do update set policy_digest = excluded.policy_digest, policy_activated_at = now()
+         where deployment.policy_digest is not distinct from $2
+       returning one`,
+      [catalogue.digest, active?.digest ?? null],
+    );
+    if (moved.length > 0) return { changed: active?.digest !== catalogue.digest };
+  }
 };
 
 /** At a first start, and only then, the folder's set becomes active: an older image must not bring its old policies back. */
@@ -57,16 +76,11 @@ export const createPolicySets = (database: Database, readDeployment: () => Promi
 
   const load = async (digest: string | null): Promise<Catalogue> => {
     if (digest === null) throw new PolicySetUnavailable('no policy set is active: run "askfirst policies activate"');
-    const [row] = await database.query<{ content: string }>('select content from policy_set where digest = $1', [
-      digest,
-    ]);
-    if (!row) throw new PolicySetUnavailable('the active policy set is not in the database');
-    let catalogue: Catalogue;
-    try {
-      catalogue = readCatalogue(row.content);
-    } catch {
-      throw new PolicySetUnavailable('this version of the service does not understand the active policy set');
-    }
+    const catalogue = await stored(database, digest);
+    if (!catalogue)
+      throw new PolicySetUnavailable(
+        'the active policy set is missing, or of a version that this service does not understand',
+      );
     if (compiled.size > 20) compiled.clear(); // replaying old decisions must not fill the memory
     compiled.set(digest, catalogue);
     return (latest = catalogue);

@@ -8,3 +8,4 @@ export { subjectRoutes } from './routes.ts';
 export { actorSchema, identifierSchema, momentSchema, subjectPathSchema, uuidSchema } from './schema.ts';
 export * from './review-subjects.ts';
 export { openIdentifiers, openIdentifiersOf, registerSubject } from './register-subject.ts';
+export * as subjectsSchemas from './schema.ts';

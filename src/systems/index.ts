@@ -14,3 +14,4 @@ export { createWebhookSender } from './send-webhook.ts';
 export { setEndpoint } from './set-endpoint.ts';
 export { oblige, stopWhatEnded } from './stop-what-ended.ts';
 export { verifyClient } from './verify-client.ts';
+export * as systemsSchemas from './schema.ts';

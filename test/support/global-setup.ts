@@ -96,7 +96,7 @@ const makeTemplates = async (superuserUrl: string): Promise<{ data: string; keys
     const leftOver = await sql<{ name: string }[]>`
       select datname as name from pg_database d
       where datname like 'askfirst\\_test\\_%' and not exists (select from pg_stat_activity a where a.datname = d.datname)
-        and (pg_stat_file('base/' || d.oid || '/PG_VERSION')).modification < now() - interval '2 hours'`;
+        and (pg_stat_file('base/' || d.oid || '/PG_VERSION', true)).modification < now() - interval '2 hours'`;
     for (const { name } of leftOver) await sql.unsafe(`drop database if exists "${name}" with (force)`);
   } finally {
     await sql.end();
