@@ -136,3 +136,11 @@ test('in no order of calls and times do instances spend more than the limit in a
     { numRuns: 300 },
   );
 });
+
+test('two limits of one client do not eat each other’s tokens', async () => {
+  const { take } = sharedRow(() => 0);
+  const calls = createLimit({ ...rate, name: 'calls' }, take, () => 0);
+  const tokens = createLimit({ ...rate, name: 'tokens' }, take, () => 0);
+  expect(await spendUntilRefused([calls], 300)).toBe(100);
+  expect(await spendUntilRefused([tokens], 300)).toBe(100);
+});

@@ -57,7 +57,7 @@ export const createLimit = (rate: RateLimit, take: TakeTokens, now: () => number
 
   const refill = async (key: string, allowance: Allowance): Promise<void> => {
     const askedAt = now();
-    const { granted, endsInMs } = await take(key, chunk, rate.limit, rate.windowSeconds);
+    const { granted, endsInMs } = await take(`${rate.name}:${key}`, chunk, rate.limit, rate.windowSeconds);
     allowance.left = granted;
     allowance.endsAt = askedAt + endsInMs;
     allowance.exhausted = granted < chunk;
