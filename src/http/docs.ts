@@ -4,6 +4,7 @@ import { brotliCompress, constants } from 'node:zlib';
 import { Hono } from 'hono';
 import { answer } from './answer.ts';
 import type { HttpEnv } from './env.ts';
+import { answerProblem, noSuchPath } from './problem.ts';
 import { formatDocument, type OpenApiDocument } from './openapi.ts';
 
 /**
@@ -97,7 +98,7 @@ export const docsRoutes = (document: () => OpenApiDocument): Hono<HttpEnv> => {
     .get('/docs/start.js', (c) => answer(c, 200, start, javascript))
     .get('/docs/:bundle{scalar\\..+\\.js}', async (c) => {
       const { name, plain, brotli } = await (bundle ??= loadBundle());
-      if (c.req.param('bundle') !== name) return c.notFound();
+      if (c.req.param('bundle') !== name) return answerProblem(c, noSuchPath);
       // The name changes with the content, so whoever has it may keep it.
       const headers = { 'Cache-Control': 'public, max-age=31536000, immutable', Vary: 'Accept-Encoding' };
       const takesBrotli = /\bbr\b/.test(c.req.header('accept-encoding') ?? '');

@@ -86,6 +86,8 @@ export const createEdge = ({
     const always = alwaysAnswered.has(pattern);
 
     return async (c) => {
+      // `c.notFound()` in a handler comes here a second time.
+      if (c.get('requestId') !== undefined) return handler(c);
       const startedAt = performance.now();
       c.set('requestId', requestIdOf(c));
       const outgoing = (c.env as HttpContext['env'] | undefined)?.outgoing;

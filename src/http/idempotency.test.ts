@@ -187,7 +187,7 @@ test('when two instances get different calls under one key at once, the loser is
   const both = Promise.all([one('a', 'k'), other('b', 'k')]);
   await new Promise((resolve) => setTimeout(resolve, 10));
   release();
-  expect((await both).map(({ status }) => status).toSorted()).toEqual([201, 422]);
+  expect(new Set((await both).map(({ status }) => status))).toEqual(new Set([201, 422]));
   expect(created).toHaveLength(1);
 });
 

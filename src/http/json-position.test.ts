@@ -43,11 +43,14 @@ test('what stands before the place can be completed to JSON, what stands there c
       const completions = ['', '1', '"a":1', '"a"', ':1', ',1', ',"a":1', '1}', '}', ']'];
       const closings = (before: string) =>
         completions.flatMap((next) => {
-          const open = [...`${before}${next}`.replaceAll(/"(?:[^"\\]|\\.)*"/g, '')].reduce<string[]>((stack, sign) => {
-            if (sign === '{' || sign === '[') stack.push(sign);
-            if (sign === '}' || sign === ']') stack.pop();
-            return stack;
-          }, []);
+          const open = `${before}${next}`
+            .replaceAll(/"(?:[^"\\]|\\.)*"/g, '')
+            .split('')
+            .reduce<string[]>((stack, sign) => {
+              if (sign === '{' || sign === '[') stack.push(sign);
+              if (sign === '}' || sign === ']') stack.pop();
+              return stack;
+            }, []);
           return (
             before +
             next +

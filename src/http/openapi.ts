@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
 import type { HttpEnv } from './env.ts';
-import { problemComponents, problemSchema } from './problem-responses.ts';
+import { problemComponents, problemJsonSchema } from './problem-responses.ts';
 import type { Router } from './router.ts';
 import { SCOPES } from './scopes.ts';
 
@@ -42,7 +42,6 @@ const securitySchemes = {
 /** Builds the OpenAPI 3.1 document of all operations that were added to `app` by routers. */
 export const buildDocument = (app: Router, version: string): OpenApiDocument => {
   const hono = app as unknown as OpenAPIHono<HttpEnv>;
-  hono.openAPIRegistry.register('Problem', problemSchema);
   const { components, ...document } = hono.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
@@ -54,7 +53,11 @@ export const buildDocument = (app: Router, version: string): OpenApiDocument => 
     servers: [{ url: '/' }],
     tags,
   });
-  const whole = { ...document, components: { ...components, responses: problemComponents(), securitySchemes } };
+  const schemas = { ...components?.schemas, Problem: problemJsonSchema() };
+  const whole = {
+    ...document,
+    components: { ...components, schemas, responses: problemComponents(), securitySchemes },
+  };
   return sorted(JSON.parse(JSON.stringify(whole)) as Json) as unknown as OpenApiDocument;
 };
 

@@ -21,6 +21,12 @@ export const problemSchema = z
   })
   .meta({ id: 'Problem', description: 'RFC 9457' });
 
+/** `components.schemas.Problem` of the API reference. */
+export const problemJsonSchema = (): object => {
+  const { $schema: _, id: __, ...schema } = z.toJSONSchema(problemSchema, { io: 'input' });
+  return schema;
+};
+
 type ProblemStatus = 400 | 401 | 403 | 404 | 409 | 413 | 422 | 429 | 500 | 503;
 
 const nameOf = (status: number): string => `Problem${status}`;

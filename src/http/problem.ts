@@ -110,6 +110,8 @@ export const createErrorHandler =
     });
   };
 
+export const noSuchPath: Problem = { status: 404, code: 'http.not-found', detail: 'nothing is found at this path' };
+
 /** Answers a path that has no route with 404, and one that has routes for other methods only with 405 and `Allow`. */
 export const createNotFoundHandler =
   (app: Pick<Router, 'router'>) =>
@@ -118,9 +120,7 @@ export const createNotFoundHandler =
       // A middleware answers to ALL; only a route names its method.
       app.router.match(method, c.req.path)[0].some(([[, route]]) => route.method === method),
     );
-    if (allowed.length === 0) {
-      return answerProblem(c, { status: 404, code: 'http.not-found', detail: 'nothing is found at this path' });
-    }
+    if (allowed.length === 0) return answerProblem(c, noSuchPath);
     if (allowed.includes('GET')) allowed.push('HEAD');
     const Allow = allowed.join(', ');
     const detail = `this path answers to ${Allow} only`;

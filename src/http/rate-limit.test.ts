@@ -53,7 +53,7 @@ test('three instances together spend no more than the limit, and nearly all of i
 test('a hundred calls at once ask the row for all of them together', async () => {
   const { take, writes } = sharedRow(() => 0);
   const limit = createLimit({ ...rate, limit: 1600 }, take, () => 0);
-  await Promise.all(Array.from({ length: 100 }, () => limit('crm')));
+  await Promise.all(Array.from({ length: 100 }, async () => limit('crm')));
   expect(writes()).toBe(1);
 });
 
@@ -128,7 +128,7 @@ test('in no order of calls and times do instances spend more than the limit in a
       );
       for (const { instance, advance, calls } of history) {
         seconds += advance;
-        const results = await Promise.allSettled(Array.from({ length: calls }, () => limits[instance]!('crm')));
+        const results = await Promise.allSettled(Array.from({ length: calls }, async () => limits[instance]!('crm')));
         window.spent += results.filter(({ status }) => status === 'fulfilled').length;
         expect(window.spent).toBeLessThanOrEqual(most);
       }

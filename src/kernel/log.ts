@@ -1,4 +1,4 @@
-import { pino, type DestinationStream, type Level, type Logger } from 'pino';
+import { pino, type Bindings, type ChildLoggerOptions, type DestinationStream, type Level, type Logger } from 'pino';
 import { z } from 'zod';
 
 export type Log = Logger;
@@ -132,11 +132,11 @@ export const createLog = ({
   personal: ReadonlySet<string>;
 }): Log => {
   const redact = redactor(new Set([...personal, ...secrets.map(plain)]));
-  return pino(
+  const log = pino(
     {
       level,
       base: null,
-      formatters: { log: redact, bindings: redact, level: (label) => ({ level: label }) },
+      formatters: { log: redact, level: (label) => ({ level: label }) },
       hooks: {
         streamWrite: scrub,
         logMethod(args, method) {
@@ -152,4 +152,10 @@ export const createLog = ({
     },
     stream,
   );
+  // pino drops the formatter of bindings for children, so what is bound to one is redacted before it is bound.
+  const child = log.child as (this: Log, bindings: Bindings, options?: ChildLoggerOptions) => Log;
+  log.child = function (this: Log, bindings: Bindings, options?: ChildLoggerOptions) {
+    return child.call(this, redact(bindings), options);
+  } as Log['child'];
+  return log;
 };
