@@ -1,4 +1,3 @@
-import { OpenAPIHono } from '@hono/zod-openapi';
 import { consentRoutes } from './consent/index.ts';
 import { decisionRoutes } from './decisions/index.ts';
 import {
@@ -11,6 +10,7 @@ import {
   healthRoutes,
   jwksRoutes,
   metricsRoutes,
+  mount,
   tokenRoutes,
   type Guards,
   type Router,
@@ -38,12 +38,11 @@ export type AppDeps = {
 /** The whole HTTP surface. Used by main, by the tests and by the OpenAPI generator alike. */
 export const createApp = (deps: AppDeps): Router => {
   const app = createRouter({});
-  const hono = app as unknown as OpenAPIHono;
   const onError = createErrorHandler((error, requestId) => deps.log.error({ err: error, requestId }, 'request failed'));
-  app.use('*', createEdge({ ...deps.edge, onError }));
+  const edge = createEdge({ ...deps.edge, onError });
   app.onError(onError);
-  app.notFound(createNotFoundHandler(hono as never));
-  for (const router of [
+  app.notFound(edge('none', createNotFoundHandler(app)));
+  mount(app, edge, [
     healthRoutes(deps.health),
     tokenRoutes(deps.tokens),
     jwksRoutes(deps.jwks),
@@ -52,12 +51,8 @@ export const createApp = (deps: AppDeps): Router => {
     consentRoutes(deps.guards, deps),
     linkRoutes(deps.guards, deps),
     systemRoutes(deps.guards, deps),
-  ])
-    hono.route('/', router as unknown as OpenAPIHono);
-  app.route('/', metricsRoutes(deps.edge.metrics));
-  app.route(
-    '/',
+    metricsRoutes(deps.edge.metrics),
     docsRoutes(() => buildDocument(app, deps.version)),
-  );
+  ]);
   return app;
 };

@@ -153,9 +153,9 @@ export const createLog = ({
     stream,
   );
   // pino drops the formatter of bindings for children, so what is bound to one is redacted before it is bound.
-  const child = log.child as (this: Log, bindings: Bindings, options?: ChildLoggerOptions) => Log;
+  const { child } = log;
   log.child = function (this: Log, bindings: Bindings, options?: ChildLoggerOptions) {
-    return child.call(this, redact(bindings), options);
-  } as Log['child'];
+    return Reflect.apply(child, this, [redact(bindings), options]) as Log;
+  } as unknown as Log['child'];
   return log;
 };
