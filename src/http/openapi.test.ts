@@ -70,6 +70,16 @@ test('the document names what callers need: scopes, problems, personal data, exa
   });
 });
 
+test('every reference in the document leads somewhere', () => {
+  const document = buildDocument(appWith({}), '1');
+  const references = [...formatDocument(document).matchAll(/"\$ref": "#\/([^"]+)"/g)].map(([, path]) => path!);
+  expect(references).toContain('components/schemas/Problem');
+  for (const path of references) {
+    const target = path.split('/').reduce<any>((at, part) => at?.[part], document);
+    expect([path, typeof target]).toEqual([path, 'object']);
+  }
+});
+
 test('the document is the same however often and in whatever order it is built', () => {
   const other = createRouter({}).openapi(
     { method: 'get', path: '/a', operationId: 'a', summary: 'A', tags: ['Access'], security: [], responses: {} },

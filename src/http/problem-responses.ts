@@ -19,11 +19,11 @@ export const problemSchema = z
       .optional(),
     instance: z.string().optional().meta({ description: 'Names the occurrence in the log of the service' }),
   })
-  .meta({ id: 'Problem', description: 'RFC 9457' });
+  .meta({ description: 'RFC 9457' });
 
 /** `components.schemas.Problem` of the API reference. */
 export const problemJsonSchema = (): object => {
-  const { $schema: _, id: __, ...schema } = z.toJSONSchema(problemSchema, { io: 'input' });
+  const { $schema: _, ...schema } = z.toJSONSchema(problemSchema, { io: 'input' });
   return schema;
 };
 
