@@ -185,7 +185,7 @@ const permitted = (
   question: Question,
   verdict: Verdict,
   rules: string[],
-  { facts, scope, consent }: Assembled,
+  { facts, scope, consent, identity }: Assembled,
 ): PermittedDecision => ({
   id,
   action: question.action,
@@ -196,6 +196,7 @@ const permitted = (
   reliedOn: consent?.reliedOn,
   customer: question.customer && stored(question.customer),
   identity: question.identity && stored(question.identity),
+  identityVersion: identity?.version,
   chain: question.chain.map(stored),
   facts,
 });

@@ -18,6 +18,8 @@ export type PermittedDecision = {
   reliedOn?: string | undefined;
   customer?: StoredName | undefined;
   identity?: StoredName | undefined;
+  /** Version of the account's own subject that the decision saw; 0 where it had none. */
+  identityVersion?: number | undefined;
   chain: StoredName[];
   facts: unknown;
 };

@@ -9,7 +9,7 @@ export const permit = pgTable(
     id: uuid('id').notNull(),
     system: text('system').notNull(),
     policyDigest: text('policy_digest').notNull(),
-    /** `[{id, action, purpose, scope, rules, reliedOn, obligations, identity?, identitySubjectId?, identityVersion?, ...}]` */
+    /** A `PermittedDecision` each. */
     decisions: jsonb('decisions').notNull(),
     /** Version of the subject's state that the decision saw: a confirm compares it with the floor for leases. */
     version: integer('version').notNull(),

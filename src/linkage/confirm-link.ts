@@ -166,14 +166,16 @@ export const completeLink = async (
 ): Promise<Link> => {
   const { lapsesAt: _lapsesAt, ...lasting } = half;
   try {
-    await changeWhilePermitted(deps, confirmation, 'identity', half.otherSubjectId, (current) =>
-      placeHalf(deps, current, {
+    await changeWhilePermitted(deps, confirmation, 'identity', half.otherSubjectId, (current) => {
+      // As on the customer's side: a no of the account's owner since the permit voided it for good.
+      if (current.leaseFloor > (confirmation.decision.identityVersion ?? 0)) throw new GroundEndedMeanwhile([]);
+      return placeHalf(deps, current, {
         ...lasting,
         side: 'identity',
         status: 'active',
         otherSubjectId: customerSubjectId,
-      }),
-    );
+      });
+    });
     const active = await changeWhilePermitted(deps, confirmation, 'customer', customerSubjectId, (current, checked) => {
       const mine = halvesOf(current.links).find((other) => isSame(other, half));
       if (mine?.status !== 'pending' && mine?.status !== 'active') throw new GroundEndedMeanwhile([]);

@@ -33,7 +33,7 @@ const tellOther = async (deps: LinkageDeps, half: Half, subjectId: string): Prom
     );
     return {
       links,
-      voidLeases: true,
+      // Leases granted before the fall are void by the side that fell; those granted since are not to be.
       reviewAt: reviewAt(links, deps.clock.now().epochMilliseconds),
       rows: [halfEvent(deps.ids.uuid(), other, 'unlink-due', 'other-side')],
       result: undefined,

@@ -282,6 +282,18 @@ const races: Record<string, Race> = {
     expect(renewed.status).toBe('active');
   },
 
+  'a permit from before a no of the account’s owner opens nothing after their new yes either': async (world) => {
+    const person = await world.person();
+    const lease = await world.lease(world.a, person);
+    await withdrawForAccount(world, person);
+    await sleep(5);
+    await world.a.give({ subject: person.account, scope });
+    expect(refusal(await settled(confirm(world, lease)))).toBe(ended);
+    expect(await world.activeLinks(person)).toEqual([]);
+    const renewed = await confirm(world, await world.lease(world.a, person));
+    expect(renewed.status).toBe('active');
+  },
+
   'two confirmations of one lease make one link, at the first step and at the last': async (world) => {
     for (const step of [1, 3] as const) {
       const person = await world.person();
