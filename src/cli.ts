@@ -1,0 +1,164 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { UsageError } from './cli/usage-error.ts';
+
+/** Every option of every verb; a verb says which of them it takes. */
+const optionTypes = {
+  scope: { type: 'string', multiple: true },
+  language: { type: 'string' },
+  jwks: { type: 'string' },
+} as const;
+
+export type Options = { scope?: string[]; language?: string; jwks?: string };
+
+type Verb = {
+  name: string;
+  /** What follows the name in the help. */
+  takes: string;
+  about: string;
+  /** Fewest and most arguments. */
+  arguments: readonly [number, number];
+  options?: readonly (keyof typeof optionTypes)[];
+  /** Loaded only when it is called for. Resolves to false where what was asked for is not so (exit code 1). */
+  run(given: string[], options: Options): Promise<boolean | void>;
+};
+
+const verbs: readonly Verb[] = [
+  {
+    name: 'clients create',
+    takes: '<system> --scope <scope> …',
+    about: 'Makes OAuth credentials for a system; the secret is shown this once',
+    arguments: [1, 1],
+    options: ['scope'],
+    run: async ([system], { scope = [] }) => (await import('./cli/clients.ts')).create(system!, scope),
+  },
+  {
+    name: 'clients list',
+    takes: '',
+    about: 'Shows all clients, without secrets',
+    arguments: [0, 0],
+    run: async () => (await import('./cli/clients.ts')).list(),
+  },
+  {
+    name: 'clients revoke',
+    takes: '<client id>',
+    about: 'Ends a client and its tokens, on every instance at once',
+    arguments: [1, 1],
+    run: async ([clientId]) => (await import('./cli/clients.ts')).revoke(clientId!),
+  },
+  {
+    name: 'policies check',
+    takes: '[folder]',
+    about: 'Loads a policy folder and shows its rules and the cases that prove them',
+    arguments: [0, 1],
+    run: async ([folder]) => (await import('./cli/policies.ts')).check(folder),
+  },
+  {
+    name: 'policies explain',
+    takes: '<decision id | request.json | -> [--language de|fr|it|en]',
+    about: 'Shows rule by rule why a recorded decision, or a request put now, comes out as it does',
+    arguments: [1, 1],
+    options: ['language'],
+    run: async ([subject], { language = 'en' }) => (await import('./cli/policies.ts')).explain(subject!, language),
+  },
+  {
+    name: 'policies activate',
+    takes: '[folder]',
+    about: 'Makes a policy folder the one that all instances obey',
+    arguments: [0, 1],
+    run: async ([folder]) => (await import('./cli/policies.ts')).activate(folder),
+  },
+  {
+    name: 'receipts verify',
+    takes: '<file | -> [--jwks <file | url>]',
+    about: 'Verifies a consent receipt offline, against a saved key set or this installation’s own keys',
+    arguments: [1, 1],
+    options: ['jwks'],
+    run: async ([file], { jwks }) => (await import('./cli/receipts.ts')).verify(file!, jwks),
+  },
+  {
+    name: 'keys new',
+    takes: '[version]',
+    about: 'Prints a new key-encryption key; the first has version 1',
+    arguments: [0, 1],
+    run: async ([version]) => (await import('./cli/keys.ts')).create(version),
+  },
+  {
+    name: 'keys rewrap',
+    takes: '',
+    about: 'Wraps every key of the key store anew under the highest key-encryption key',
+    arguments: [0, 0],
+    run: async () => (await import('./cli/keys.ts')).rewrap(),
+  },
+  {
+    name: 'migrate',
+    takes: '',
+    about: 'Brings both databases to the schema of this version; safe while instances run',
+    arguments: [0, 0],
+    run: async () => (await import('./cli/migrate.ts')).migrateBoth(),
+  },
+];
+
+const usageOf = ({ name, takes }: Verb): string => `askfirst ${name} ${takes}`.trimEnd();
+
+const help = (shown: readonly Verb[]): string =>
+  [
+    'Usage: npm run -s askfirst -- <verb>',
+    '',
+    ...shown.flatMap((verb) => [`  ${usageOf(verb)}`, `      ${verb.about}.`]),
+    '',
+    'It works on the database of DATABASE_URL or, without it, on the embedded one in ASKFIRST_DATA (./.askfirst),',
+    'also while the service runs. Exit codes: 0 done, 1 not done or not so, 2 not understood.',
+    '',
+  ].join('\n');
+
+const readArguments = (verb: Verb, words: string[]): { given: string[]; options: Options; wantsHelp: boolean } => {
+  const taken = Object.fromEntries((verb.options ?? []).map((name) => [name, optionTypes[name]]));
+  const config: ParseArgsConfig = {
+    args: words,
+    options: { ...taken, help: { type: 'boolean', short: 'h' } },
+    allowPositionals: true,
+  };
+  try {
+    const { positionals, values } = parseArgs(config);
+    return { given: positionals, options: values as Options, wantsHelp: values['help'] === true };
+  } catch (error) {
+    // The first sentence says what is wrong; what follows is advice about another program's habits.
+    throw new UsageError((error as Error).message.split('. ')[0]!.replace(/\.$/, ''));
+  }
+};
+
+/** Runs one command line; answers its exit code and never throws. */
+const main = async (words: string[]): Promise<number> => {
+  const verb = verbs.find(({ name }) => name === words.slice(0, name.split(' ').length).join(' '));
+  try {
+    if (!verb) {
+      const [first] = words;
+      const group = verbs.filter(({ name }) => name.split(' ')[0] === first);
+      const askedForHelp = first === undefined || ['help', '--help', '-h'].includes(words.at(-1)!);
+      const shown = help(group.length > 0 ? group : verbs);
+      if (askedForHelp) process.stdout.write(shown);
+      else process.stderr.write(`askfirst: there is no verb "${words.join(' ')}"\n\n${shown}`);
+      return askedForHelp ? 0 : 2;
+    }
+    const { given, options, wantsHelp } = readArguments(verb, words.slice(verb.name.split(' ').length));
+    if (wantsHelp) {
+      process.stdout.write(help([verb]));
+      return 0;
+    }
+    const [fewest, most] = verb.arguments;
+    if (given.length < fewest) throw new UsageError('something is missing');
+    if (given.length > most) throw new UsageError(`"${given[most]}" is too much`);
+    return (await verb.run(given, options)) === false ? 1 : 0;
+  } catch (error) {
+    process.stderr.write(`askfirst: ${error instanceof Error ? error.message : 'it failed'}\n`);
+    if (!(error instanceof UsageError)) return 1;
+    process.stderr.write(`Usage: ${verb ? usageOf(verb) : 'askfirst <verb>'}\n`);
+    return 2;
+  }
+};
+
+if (import.meta.main) {
+  // `askfirst … | head` closes the pipe: that is no failure.
+  process.stdout.on('error', () => process.exit(0));
+  process.exitCode = await main(process.argv.slice(2));
+}
