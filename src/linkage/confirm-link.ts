@@ -79,9 +79,19 @@ const changeWhilePermitted = async (
   throw new SubjectContended();
 };
 
-/** Puts a half into a state, in the place of an earlier one of the same link. */
+/**
+ * Puts a half into a state. What the same system linked between the same two before gives way to it, but for what it still has to
+ * undo; links of other systems stay, or those would never hear of a withdrawal.
+ */
 const placeHalf = (deps: LinkageDeps, state: SubjectState, half: Half): Change<Half> => {
-  const links = [...halvesOf(state.links).filter((other) => !isSame(other, half)), half];
+  const givesWay = (other: Half) =>
+    isSame(other, half) ||
+    (other.status !== 'unlink-due' &&
+      other.side === half.side &&
+      other.system === half.system &&
+      other.identityRef === half.identityRef &&
+      other.otherSubjectId === half.otherSubjectId);
+  const links = [...halvesOf(state.links).filter((other) => !givesWay(other)), half];
   return {
     links,
     reviewAt: reviewAt(links, deps.clock.now().epochMilliseconds),
@@ -145,11 +155,7 @@ export const confirmLink = async (
     await changeWhilePermitted(deps, confirmation, 'customer', state.subjectId, (current) => {
       // A no in between voided every lease granted before it, also where a new yes followed.
       if (current.leaseFloor > permit.version) throw new GroundEndedMeanwhile([]);
-      // An earlier link to the same account (suspended, or confirmed before) gives way to this one.
-      const kept = halvesOf(current.links).filter(
-        (other) => other.identityRef !== half.identityRef || other.status === 'unlink-due',
-      );
-      return placeHalf(deps, { ...current, links: kept }, half);
+      return placeHalf(deps, current, half);
     });
   return completeLink(deps, confirmation, half, state.subjectId);
 };

@@ -331,6 +331,21 @@ const races: Record<string, Race> = {
     expect(await world.toldToUnlink(person)).toEqual(['community-desk']);
   },
 
+  'two systems that link the same two are both told of the withdrawal': async (world) => {
+    const person = await world.person();
+    const [desk, crm] = [await world.lease(world.a, person), await world.lease(world.b, person, 'crm')];
+    const results = await world.inOrder(
+      person.subjectId,
+      () => world.a.confirm('community-desk', desk),
+      () => world.b.confirm('crm', crm),
+    );
+    for (const result of results) expect(result.status).toBe('fulfilled');
+    expect(await world.activeLinks(person)).toHaveLength(2);
+    await withdraw(world, person);
+    expect(await world.activeLinks(person)).toEqual([]);
+    expect(await world.toldToUnlink(person)).toEqual(['community-desk', 'crm']);
+  },
+
   'an unlink that waits before a confirmation voids its lease': async (world) => {
     const person = await world.person();
     const link = await confirm(world, await world.lease(world.a, person));
