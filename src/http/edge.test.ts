@@ -82,6 +82,18 @@ test('a draining instance refuses with 503 and says so to those who ask for its 
   expect(await (await app.request('/readyz')).text()).toBe('{}');
 });
 
+test('a handler that finds nothing may say so through Hono', async () => {
+  const lines: string[] = [];
+  const { app } = appOf([routes({ '/v1/things/{id}': (c) => c.notFound() })], {
+    writeAccess: (line) => lines.push(line),
+  });
+  const { url, close } = await listen(app);
+  const response = await fetch(`${url}/v1/things/7`);
+  expect([response.status, (await membersOf(response))['code']]).toEqual([404, 'http.not-found']);
+  expect(lines.map((line) => JSON.parse(line).route)).toEqual(['/v1/things/:id']);
+  await close();
+});
+
 test('a request that takes too long is answered with 503, and its late answer harms nobody', async () => {
   const complaints = vi.spyOn(console, 'error');
   const lines: string[] = [];

@@ -120,8 +120,9 @@ export const createNotFoundHandler =
       // A middleware answers to ALL; only a route names its method.
       app.router.match(method, c.req.path)[0].some(([[, route]]) => route.method === method),
     );
-    if (allowed.length === 0) return answerProblem(c, noSuchPath);
     if (allowed.includes('GET')) allowed.push('HEAD');
+    // A route of this method was there and said itself that it found nothing.
+    if (allowed.length === 0 || allowed.includes(c.req.method)) return answerProblem(c, noSuchPath);
     const Allow = allowed.join(', ');
     const detail = `this path answers to ${Allow} only`;
     return answerProblem(c, { status: 405, code: 'http.method-not-allowed', detail }, { Allow });

@@ -1,15 +1,8 @@
 import { HttpError } from './errors.ts';
 
 /**
- * Takes up to `count` tokens of a key's window from the row that all instances share, in one statement, and says how
- * many were granted and in how many milliseconds the window ends. `taken` may grow beyond the limit; what is granted
- * may not:
- *
- *   insert into rate_limit (key, window_ends_at, taken) values ($key, now() + $window, $count)
- *   on conflict (key) do update set
- *     taken = case when rate_limit.window_ends_at <= now() then 0 else rate_limit.taken end + $count,
- *     window_ends_at = case when rate_limit.window_ends_at <= now() then now() + $window else rate_limit.window_ends_at end
- *   returning greatest(0, least($count, $limit - (taken - $count))) as granted, … as ends_in_ms
+ * Takes up to `count` tokens of a key's window from the row that all instances share, in one statement. Says how many
+ * were granted, which for all instances together is never more than `limit`, and in how many milliseconds the window ends.
  */
 export type TakeTokens = (
   key: string,

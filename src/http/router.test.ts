@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Caller } from './env.ts';
 import { buildDocument } from './openapi.ts';
+import { RateLimitReached } from './rate-limit.ts';
 import { respond } from './respond.ts';
 import { createRouter, type Guards } from './router.ts';
 import type { Scope } from './scopes.ts';
@@ -56,6 +57,20 @@ test('calls count against the rate of the client, withdrawals do not', async () 
   const { paths } = buildDocument(app, '1') as unknown as { paths: Record<string, { get: { responses: object } }> };
   expect(Object.keys(paths['/limited']!.get.responses)).toContain('429');
   expect(Object.keys(paths['/withdraw']!.get.responses)).not.toContain('429');
+});
+
+test('a call beyond the rate is refused before anything is read or done', async () => {
+  let done = 0;
+  const refusing: Guards = {
+    ...guards,
+    limit: () => Promise.reject(new RateLimitReached({ name: 'calls', limit: 1, windowSeconds: 60 }, 7)),
+  };
+  const router = createRouter(refusing).openapi(
+    { ...get, path: '/limited', security: [{ oauth2: ['links:read'] }] },
+    (c) => respond(c, anything, { done: ++done }),
+  );
+  const response = await appOf([router]).app.request('/limited');
+  expect([response.status, response.headers.get('retry-after'), done]).toEqual([429, '7', 0]);
 });
 
 const input = createRouter({}).openapi(
