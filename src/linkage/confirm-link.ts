@@ -48,6 +48,10 @@ export const linkOf = (half: Half, subjectId: string): Link => ({
 /** How long a half waits for the other side before the sweep completes or drops it. */
 const pendingMs = 60_000;
 
+/** Ids of the rules that forbid. */
+const forbidding = ({ fired }: Rechecked['verdict']): string[] =>
+  fired.filter(({ effect }) => effect === 'forbid').map(({ id }) => id);
+
 type Confirmation = { caller: Caller; permit: StoredPermit; decision: PermittedDecision };
 
 /**
@@ -64,10 +68,7 @@ const changeWhilePermitted = async (
   const { caller, permit, decision } = confirmation;
   for (let attempt = 0; attempt < 50; attempt++) {
     const checked = await recheckPermit(deps, permit.system, decision);
-    if (!checked.verdict.permit)
-      throw new GroundEndedMeanwhile(
-        checked.verdict.fired.filter(({ effect }) => effect === 'forbid').map(({ id }) => id),
-      );
+    if (!checked.verdict.permit) throw new GroundEndedMeanwhile(forbidding(checked.verdict));
     const changed = await deps.writer.change(subjectId, { verb: 'confirm-link', caller }, (state) =>
       state.version === checked[side].version || (state.version === 0 && checked[side].subjectId === null)
         ? decide(state, checked)
@@ -100,6 +101,22 @@ const placeHalf = (deps: LinkageDeps, state: SubjectState, half: Half): Change<H
   };
 };
 
+/** A repeated confirmation answers the link, but only while it lives on both sides and would still be permitted. */
+const confirmAgain = async (
+  deps: LinkageDeps,
+  { permit, decision }: Confirmation,
+  half: Half,
+  customerSubjectId: string,
+): Promise<Link> => {
+  const { verdict, identity } = await recheckPermit(deps, permit.system, decision);
+  if (!verdict.permit) throw new GroundEndedMeanwhile(forbidding(verdict));
+  const other = halvesOf(identity.links ?? []).find(
+    ({ linkId, side }) => linkId === half.linkId && side === 'identity',
+  );
+  if (other?.status !== 'active') throw new GroundEndedMeanwhile([]);
+  return linkOf(half, customerSubjectId);
+};
+
 /**
  * Confirms a link that a permit allowed: within its lease, for the same two identifiers, and only if it would be permitted anew at this
  * moment. First the customer's half (pending), then the identity's half (its subject is created, pseudonymous, when unknown), then both
@@ -127,7 +144,7 @@ export const confirmLink = async (
   // The link is named after its decision: repeated and concurrent confirmations are about the same one.
   const linkId = decision.id;
   const earlier = halvesOf(state.links).find((half) => half.linkId === linkId && half.side === 'customer');
-  if (earlier?.status === 'active') return linkOf(earlier, state.subjectId);
+  if (earlier?.status === 'active') return confirmAgain(deps, { caller, permit, decision }, earlier, state.subjectId);
   if (earlier && earlier.status !== 'pending') throw new GroundEndedMeanwhile([]);
   const now = deps.clock.now();
   if (!earlier && Temporal.Instant.compare(now, Temporal.Instant.from(permit.leaseEndsAt)) > 0)

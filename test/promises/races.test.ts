@@ -378,6 +378,19 @@ const races: Record<string, Race> = {
     }
   },
 
+  'a link that fell on the account’s side is not confirmed by asking again': async (world) => {
+    const person = await world.person();
+    const lease = await world.lease(world.a, person);
+    const { linkId } = await confirm(world, lease);
+    await world.b.unlink('community-desk', person.accountSubjectId, linkId);
+    expect(refusal(await settled(confirm(world, lease)))).toBe(ended);
+    const other = await world.person();
+    const otherLease = await world.lease(world.a, other);
+    await confirm(world, otherLease);
+    await withdrawForAccount(world, other);
+    expect(refusal(await settled(confirm(world, otherLease)))).toBe(ended);
+  },
+
   'a policy set that is activated before a confirmation binds it': async (world) => {
     const person = await world.person('instagram');
     const lease = await world.lease(world.a, person);
