@@ -55,7 +55,7 @@ export const createJobs = (deps: {
     },
     wake: sweep,
     stop: async () => {
-      await Promise.all(scheduled.map((task) => task.destroy()));
+      for (const task of scheduled) await task.destroy();
       again = false;
       await running;
       await reaper?.end();

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, expectTypeOf, it, vi } from 'vitest';
-import type { Context } from '../policies/context.ts';
-import type { Facts } from '../policies/facts.ts';
+import type { Context, Facts } from '../policies/index.ts';
 import { createAskfirst } from './client.ts';
 import { AskfirstError, AskfirstRefused, AskfirstUnreachable } from './errors.ts';
 import type { Action, Circumstances, LinkRequest, Scope, UseRequest } from './request.ts';
