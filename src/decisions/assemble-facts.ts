@@ -65,10 +65,22 @@ const hopOf = (
   return { ...personOf(side, speaks), namespace: hop.namespace };
 };
 
-const linkBetween = (customer: Side | undefined, identity: Named | undefined): Facts['link'] => {
-  if (!customer?.links || !identity) return 'none';
-  const halves = customer.links as { identityRef: string; side: string; status: Facts['link'] }[];
-  return halves.find((half) => half.side === 'customer' && half.identityRef === identity.blindIndex)?.status ?? 'none';
+type HalfSeen = { linkId: string; identityRef: string; side: string; status: Facts['link'] };
+
+/** A link is live only while both of its halves are: the account's side may have fallen and the customer's not know it yet. */
+const linkBetween = (
+  customer: Side | undefined,
+  identity: Side | undefined,
+  account: Named | undefined,
+): Facts['link'] => {
+  if (!customer?.links || !account) return 'none';
+  const theirs = ((identity?.links ?? []) as HalfSeen[]).filter(({ side }) => side === 'identity');
+  const statuses = (customer.links as HalfSeen[])
+    .filter(({ side, identityRef }) => side === 'customer' && identityRef === account.blindIndex)
+    .map(({ linkId, status }) =>
+      status === 'active' ? (theirs.find((half) => half.linkId === linkId)?.status ?? 'pending') : status,
+    );
+  return statuses.includes('active') ? 'active' : (statuses.at(-1) ?? 'none');
 };
 
 /**
@@ -130,7 +142,7 @@ export const assembleFacts = (
             identity.provedSubjectId === customer?.subjectId,
         }
       : noIdentity,
-    link: linkBetween(customer, identityName),
+    link: linkBetween(customer, identity, identityName),
     chain: question.chain.map((hop, index) =>
       purpose && lookedUp
         ? hopOf(hop, hops[index]!, customer ?? nobody, scope, purpose, catalogue, at)

@@ -391,6 +391,31 @@ const races: Record<string, Race> = {
     expect(refusal(await settled(confirm(world, otherLease)))).toBe(ended);
   },
 
+  'a link that fell on the account’s side joins no data, before any sweep': async (world) => {
+    for (const fall of ['no', 'unlink'] as const) {
+      const person = await world.person();
+      await world.a.give({ subject: person.customer, purpose: 'profile-enrichment' });
+      const { linkId } = await confirm(world, await world.lease(world.a, person));
+      const enrich = () =>
+        world.b.ask({
+          action: 'enrich',
+          system: 'crm',
+          resource: person.account,
+          context: {
+            purpose: 'profile-enrichment',
+            customer: person.customer,
+            visibility: 'public',
+            sources: ['profile-page'],
+          },
+        });
+      const before = await enrich();
+      expect(before.decision, JSON.stringify(before.context)).toBe(true);
+      if (fall === 'no') await withdrawForAccount(world, person);
+      else await world.b.unlink('community-desk', person.accountSubjectId, linkId);
+      expect(await enrich()).toMatchObject({ decision: false });
+    }
+  },
+
   'a policy set that is activated before a confirmation binds it': async (world) => {
     const person = await world.person('instagram');
     const lease = await world.lease(world.a, person);
