@@ -111,7 +111,8 @@ const reviewOne = async (deps: LinkageDeps, subjectId: string): Promise<SubjectS
         await dropLink(deps, sweeper, half, state.subjectId);
     }
   }
-  return reviewed ? deps.reader.state(subjectId) : undefined;
+  // As it was read: whoever changed since, also by us, is at another version and comes again.
+  return reviewed ? state : undefined;
 };
 
 /**

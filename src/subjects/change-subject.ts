@@ -27,7 +27,10 @@ export type Change<Result> = {
   links?: unknown;
   /** Ends every lease that was granted so far. */
   voidLeases?: boolean;
-  /** When the links must be looked at again (RFC 3339; null: never). Given with `links`. */
+  /**
+   * When the links must be looked at again (RFC 3339; null: never). Given with `links`. They also count as not reviewed under any policy
+   * set: another may have been activated, and all links reviewed under it, since this was decided.
+   */
   reviewAt?: string | null;
   rows: Row[];
   result: Result;
@@ -100,7 +103,8 @@ const commitSql = (inserts: string[]): string => `
     on conflict do nothing returning subject_id
   ), changed as (
     update subject_state s set version = c.expected + 1, answers = c.answers, links = c.links, lease_floor = c.lease_floor,
-      review_at = case when c.keep_review then s.review_at else c.review_at end, changed_at = now()
+      review_at = case when c.keep_review then s.review_at else c.review_at end,
+      reviewed_policy = case when c.keep_review then s.reviewed_policy end, changed_at = now()
     from change c join locked l on l.subject_id = c.subject_id
     where s.subject_id = c.subject_id and c.expected > 0 and l.version = c.expected
     returning s.subject_id

@@ -440,6 +440,36 @@ const races: Record<string, Race> = {
     expect(await world.activeLinks(person)).toEqual([]);
   },
 
+  'a review of the links that comes between a confirmation’s decision and its commit does not miss it': async (
+    world,
+  ) => {
+    const person = await world.person('instagram');
+    // An earlier link that the new policy set leaves alone: because of it this person is reviewed.
+    const facebook = { ...person, account: person.account.replace('instagram', 'facebook') };
+    await world.a.give({ subject: person.customer, scope });
+    await world.a.prove(person.customer, facebook.account);
+    await confirm(world, await world.lease(world.a, facebook));
+    await world.b.sweep();
+    const lease = await world.lease(world.a, person);
+    world.gate.close();
+    const confirming = settled(confirm(world, lease));
+    await world.gate.arrival();
+    const row = await world.locks.hold(person.accountSubjectId);
+    world.gate.open();
+    await world.locks.untilWaiting(1);
+    world.gate.close();
+    await row.release();
+    await world.gate.arrival();
+    // The last step is decided under the old set; the new one is activated, and all links are reviewed under it.
+    await world.b.activate(forbidLinksTo(await defaultPolicies(), 'instagram'));
+    await world.b.sweep();
+    world.gate.open();
+    await confirming;
+    await world.b.sweep();
+    await world.b.sweep();
+    expect(await world.activeLinks(person)).toEqual([]);
+  },
+
   'of a batch with a stale and a good change the good one commits and the stale one is decided again': async (
     world,
   ) => {
