@@ -1,4 +1,5 @@
 import { serve } from '@hono/node-server';
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createEdge, mount, type Drain } from './edge.ts';
@@ -6,6 +7,7 @@ import type { HttpContext } from './env.ts';
 import { createMetrics } from './metrics.ts';
 import { createErrorHandler, createNotFoundHandler } from './problem.ts';
 import { createRouter, type Router } from './router.ts';
+import type { SigningKey } from './tokens.ts';
 
 /** The app around some routers, put together as the service does it. */
 export const appOf = (
@@ -64,3 +66,9 @@ export const listen = async (app: Router): Promise<{ url: string; server: Server
 /** The members of a JSON answer. */
 export const membersOf = async (response: Response): Promise<Record<string, unknown>> =>
   (await response.json()) as Record<string, unknown>;
+
+/** A new key, as the key store hands it out. */
+export const newSigningKey = (kid: string): SigningKey => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return { kid, privateKey, publicJwk: { ...publicKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' } };
+};

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, randomUUID, sign, type KeyObject } from 'node:crypto';
+import { createPublicKey, randomUUID, sign, type KeyObject } from 'node:crypto';
 import { errors, jwtVerify, type JWK } from 'jose';
 import type { Clock } from '../kernel/clock.ts';
 import { TokenInvalid } from './auth-errors.ts';
@@ -13,13 +13,6 @@ const malformed = 'malformed, foreign or forged';
 
 /** How long a token lives at most: the longest that a stolen one works. Revoking a client does not wait for it. */
 export const tokenLifetimeSeconds = 300;
-
-/** Makes a signing key of a private JWK (`kty` EC, `crv` P-256, with `kid` and `d`). */
-export const readSigningKey = (jwk: JWK & { kid: string }): SigningKey => {
-  const { d: _, ...publicJwk } = jwk;
-  const published = { ...publicJwk, alg: 'ES256', use: 'sig' };
-  return { kid: jwk.kid, privateKey: createPrivateKey({ key: jwk, format: 'jwk' }), publicJwk: published };
-};
 
 export type TokenIssuer = (client: { clientId: string; system: string; scopes: readonly Scope[] }) => string;
 
