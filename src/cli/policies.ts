@@ -54,7 +54,7 @@ const putNow = async (opened: Opened, path: string): Promise<Explained> => {
   const read = accessEvaluationRequestSchema.safeParse(await readJson(path));
   if (!read.success) {
     const members = read.error.issues.map((issue) => issue.path.join('.') || 'the whole');
-    throw new Error(`this is no AuthZEN request; ${[...new Set(members)].join(', ')} : missing or mistyped`);
+    throw new Error(`this is no AuthZEN request; missing or mistyped: ${[...new Set(members)].join(', ')}`);
   }
   const { key: blindIndexSecret } = await withKeys(opened, (keys) => keys.secret('blind-index'));
   const facts = await factsOf(
