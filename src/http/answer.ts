@@ -5,6 +5,8 @@ const nosniff = 'nosniff';
 const noStore = 'no-store';
 const unframed = "frame-ancestors 'none'";
 
+const requestIdFor = (c: HttpContext): string => c.get('echoedRequestId') ?? c.get('requestId') ?? '';
+
 /**
  * Makes an answer with its security headers and the request's id; `headers` win.
  * CORS is closed by saying nothing: without `Access-Control-Allow-Origin` no foreign page can read an answer.
@@ -24,7 +26,7 @@ export const answer = (
     'X-Content-Type-Options': nosniff,
     'Cache-Control': noStore,
     'Content-Security-Policy': unframed,
-    'X-Request-ID': c.get('requestId') ?? '',
+    'X-Request-ID': requestIdFor(c),
   };
   const response = new Response(body, { status, headers: headers === undefined ? all : { ...all, ...headers } });
   c.set('answered', response);
@@ -36,7 +38,7 @@ export const secured = (c: HttpContext, response: Response): Response => {
   if (c.get('answered') === response) return response;
   const headers = new Headers(response.headers);
   headers.set('X-Content-Type-Options', nosniff);
-  headers.set('X-Request-ID', c.get('requestId'));
+  headers.set('X-Request-ID', requestIdFor(c));
   if (!headers.has('Cache-Control')) headers.set('Cache-Control', noStore);
   if (!headers.has('Content-Security-Policy')) headers.set('Content-Security-Policy', unframed);
   return new Response(response.body, { status: response.status, headers });

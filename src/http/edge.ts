@@ -6,7 +6,7 @@ import type { HttpContext, HttpEnv } from './env.ts';
 import { Draining, RequestTimedOut } from './errors.ts';
 import type { Metrics } from './metrics.ts';
 import { problemOf } from './problem.ts';
-import { createRequestIds } from './request-id.ts';
+import { createRequestNaming } from './request-id.ts';
 import type { Router } from './router.ts';
 
 /** Set when the instance is told to stop. */
@@ -33,7 +33,10 @@ const createTimeLimit = (timeoutMs: number) => {
     for (const [outgoing, since] of underWay) {
       if (since > before) break;
       underWay.delete(outgoing);
-      if (!outgoing.headersSent) outgoing.writeHead(status, headers).end(body);
+      if (outgoing.headersSent) continue;
+      const given = outgoing.req.headers['x-request-id'];
+      if (given !== undefined) outgoing.setHeader('X-Request-ID', given);
+      outgoing.writeHead(status, headers).end(body);
     }
     if (underWay.size > 0) return;
     clearInterval(timer);
@@ -79,7 +82,7 @@ export const createEdge = ({
   writeAccess?: ((line: string) => void) | undefined;
 }): Edge => {
   const timeLimit = createTimeLimit(timeoutMs);
-  const requestIdOf = createRequestIds();
+  const nameRequest = createRequestNaming();
 
   return (pattern, handler) => {
     const answered = metrics.answeredOn(pattern);
@@ -89,7 +92,7 @@ export const createEdge = ({
       // `c.notFound()` in a handler comes here a second time.
       if (c.get('requestId') !== undefined) return handler(c);
       const startedAt = performance.now();
-      c.set('requestId', requestIdOf(c));
+      nameRequest(c);
       const outgoing = (c.env as HttpContext['env'] | undefined)?.outgoing;
       if (outgoing !== undefined) timeLimit.begin(outgoing, startedAt);
       let response: Response;

@@ -21,7 +21,10 @@ export type HttpEnv = {
   /** Node's own objects, when there is a server. */
   Bindings: { incoming?: IncomingMessage; outgoing?: ServerResponse };
   Variables: {
+    /** Names the request in the log. */
     requestId: string;
+    /** The caller's own name for it, where it is not one to be logged. */
+    echoedRequestId: string | undefined;
     /** On secured routes. */
     caller: Caller;
     /** On routes that take an `Idempotency-Key`, when the request has one. */
