@@ -28,7 +28,7 @@ export type Change<Result> = {
   /** Ends every lease that was granted so far. */
   voidLeases?: boolean;
   /**
-   * When the links must be looked at again (RFC 3339; null: never). Given with `links`. They also count as not reviewed under any policy
+   * When the links must be looked at again (RFC 3339; null: never). Given with `links`, or alone. They also count as not reviewed under any policy
    * set: another may have been activated, and all links reviewed under it, since this was decided.
    */
   reviewAt?: string | null;

@@ -102,15 +102,25 @@ export const reportCodeSeen = async (
   await registerSubject(deps, caller, {
     references: input.handle ? [account, { ...input.handle, observedAt: input.observedAt }] : [account],
   });
-  const [proved] = await deps.database.query<{ provedAt: string }>(
+  const [proved] = await deps.database.query<{ provedAt: string; before: string | null }>(
     `with seen as (
        update control_challenge set seen_at = now(), seen_by = $4 where blind_index = decode($1, 'hex') and id = $2 and seen_at is null returning 1
+     ), earlier as (
+       select proved_subject_id from identifier where blind_index = decode($1, 'hex') for update
      )
-     update identifier set proved_subject_id = $3, proved_at = now(), proved_via = $4
-     where blind_index = decode($1, 'hex') and not shared and exists (select from seen) returning proved_at as "provedAt"`,
+     update identifier set proved_subject_id = $3, proved_at = now(), proved_via = $4 from earlier
+     where blind_index = decode($1, 'hex') and not shared and exists (select from seen)
+     returning proved_at as "provedAt", earlier.proved_subject_id as before`,
     [account.blindIndex, match.id, match.subjectId, caller.system],
   );
   if (!proved) throw new ChallengeRefused();
   await deps.writer.change(match.subjectId, { verb: 'prove-control', caller }, () => ({ rows: [], result: undefined }));
+  // Whoever had proved it before may be linked with it, or be about to: the version moves, and their links are looked at again.
+  if (proved.before !== null && proved.before !== match.subjectId)
+    await deps.writer.change(proved.before, { verb: 'lose-control', caller }, () => ({
+      reviewAt: deps.clock.now().toString(),
+      rows: [],
+      result: undefined,
+    }));
   return { subjectId: match.subjectId, provedAt: Temporal.Instant.from(proved.provedAt).toString() };
 };

@@ -26,7 +26,7 @@ const expectSilence = async (world: World, person: Person, confirmed: PromiseSet
   expect(await world.activeLinks(person)).toEqual([]);
   if (confirmed?.status === 'fulfilled') expect(await world.toldToUnlink(person)).toContain('community-desk');
   else expect(refusal(confirmed)).toBe(ended);
-  while ((await world.b.sweep()) > 0);
+  await reviewed(world);
   const states = await Promise.all(
     [person.subjectId, person.accountSubjectId].map((id) => world.b.deps.reader.state(id)),
   );
@@ -64,6 +64,31 @@ const atStep = async (world: World, person: Person, step: 1 | 2 | 3, lease: Leas
     await accountRow.release();
   }
   return confirmed;
+};
+
+/** Starts a confirmation whose last step has been decided and waits for `gate.open()`; both halves are recorded by then. */
+const untilLastStep = async (world: World, person: Person, lease: Lease) => {
+  world.gate.close();
+  const confirming = settled(confirm(world, lease));
+  await world.gate.arrival();
+  const row = await world.locks.hold(person.accountSubjectId);
+  world.gate.open();
+  await world.locks.untilWaiting(1);
+  world.gate.close();
+  await row.release();
+  await world.gate.arrival();
+  return { ended: confirming };
+};
+
+/** Sweeps until nothing is due any more. */
+const reviewed = async (world: World) => {
+  while ((await world.b.sweep()) > 0);
+};
+
+const proveBySomebodyElse = async (world: World, { account }: Person) => {
+  const somebodyElse = `crm:9${account.split(':')[1]!}`;
+  await world.b.register(somebodyElse);
+  await world.b.prove(somebodyElse, account);
 };
 
 const untilStatus = async (world: World, subjectId: string, status: string) => {
@@ -124,20 +149,12 @@ const races: Record<string, Race> = {
   'a withdrawal that waits before the last step of a confirmation': async (world) => {
     const person = await world.person();
     const lease = await world.lease(world.a, person);
-    world.gate.close();
-    const confirming = settled(confirm(world, lease));
-    await world.gate.arrival();
-    const row = await world.locks.hold(person.accountSubjectId);
-    world.gate.open();
-    await world.locks.untilWaiting(1);
-    world.gate.close();
-    await row.release();
-    await world.gate.arrival();
+    const confirming = await untilLastStep(world, person, lease);
     // Both halves are there, and the last step was decided: now the person says no.
     await withdraw(world, person);
     world.gate.open();
-    expect(refusal(await confirming)).toBe(ended);
-    await expectSilence(world, person, await confirming);
+    expect(refusal(await confirming.ended)).toBe(ended);
+    await expectSilence(world, person, await confirming.ended);
   },
 
   'the account’s owner says no while the customer’s half is being recorded': async (world) => {
@@ -451,23 +468,42 @@ const races: Record<string, Race> = {
     await confirm(world, await world.lease(world.a, facebook));
     await world.b.sweep();
     const lease = await world.lease(world.a, person);
-    world.gate.close();
-    const confirming = settled(confirm(world, lease));
-    await world.gate.arrival();
-    const row = await world.locks.hold(person.accountSubjectId);
-    world.gate.open();
-    await world.locks.untilWaiting(1);
-    world.gate.close();
-    await row.release();
-    await world.gate.arrival();
+    const confirming = await untilLastStep(world, person, lease);
     // The last step is decided under the old set; the new one is activated, and all links are reviewed under it.
     await world.b.activate(forbidLinksTo(await defaultPolicies(), 'instagram'));
     await world.b.sweep();
     world.gate.open();
-    await confirming;
+    await confirming.ended;
     await world.b.sweep();
     await world.b.sweep();
     expect(await world.activeLinks(person)).toEqual([]);
+  },
+
+  'a link whose account somebody else has proved since is suspended': async (world) => {
+    const person = await world.person();
+    await confirm(world, await world.lease(world.a, person));
+    await reviewed(world);
+    await proveBySomebodyElse(world, person);
+    expect((await world.askToLink(world.a, person)).decision).toBe(false);
+    await world.b.sweep();
+    expect(await world.activeLinks(person)).toEqual([]);
+  },
+
+  'a proof by somebody else that comes between a confirmation’s decision and its commit ends it': async (world) => {
+    const person = await world.person();
+    const lease = await world.lease(world.a, person);
+    const confirmed = await atStep(world, person, 2, lease, () => proveBySomebodyElse(world, person));
+    expect(refusal(confirmed)).toBe(ended);
+    expect(await world.activeLinks(person)).toEqual([]);
+    const late = await world.person();
+    const lateLease = await world.lease(world.a, late);
+    const confirming = await untilLastStep(world, late, lateLease);
+    await reviewed(world);
+    await proveBySomebodyElse(world, late);
+    world.gate.open();
+    await confirming.ended;
+    await world.b.sweep();
+    expect(await world.activeLinks(late)).toEqual([]);
   },
 
   'of a batch with a stale and a good change the good one commits and the stale one is decided again': async (
