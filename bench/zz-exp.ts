@@ -38,6 +38,16 @@ await denials.drained();
 const ms = performance.now() - t; const c = process.cpuUsage(cpu);
 console.log('15000 decisions', ms.toFixed(0), 'ms', (15000 / ms * 1000).toFixed(0), '/s', 'node cpu us/decision', ((c.user + c.system) / 15000).toFixed(1), 'permits', permit);
 for (const [k, [n, s]] of timings) console.log(n, (s / n).toFixed(1), 'ms avg', k);
+
+timings.clear();
+{
+const cpu = process.cpuUsage(); const t = performance.now(); let next = 3000; let done = 0;
+await Promise.all(Array.from({ length: 64 }, async () => { while (next < 18000) { await evaluate(deps as any, { system: 'community-desk', language: 'en' }, [q(next++)]); done++; } }));
+await denials.drained();
+const ms = performance.now() - t; const c = process.cpuUsage(cpu);
+console.log('single', done, (done / ms * 1000).toFixed(0), '/s', 'node cpu us/decision', ((c.user + c.system) / done).toFixed(1));
+for (const [k, [n, s]] of timings) console.log(n, (s / n).toFixed(1), 'ms avg', (done / n).toFixed(1), 'per statement', k);
+}
 const su = connect(d.store.urls.owner, { connections: 1 });
 const rows = await su.query<any>(`explain (analyze, buffers) select k.ord::int as ord, i.subject_id as "subjectId", s.version, s.answers -> k.purpose as answers, s.answers -> '*' as everything, d.policy_digest from unnest($1::text[], $2::text[]) with ordinality as k (blind_index, purpose, ord) cross join deployment d left join identifier i on i.blind_index = decode(k.blind_index, 'hex') left join subject_state s on s.subject_id = i.subject_id`, ['{' + Array.from({length:2000},(_, i)=>i.toString(16).padStart(64,'0')).join(',') + '}', '{' + Array(2000).fill('profile-linking').join(',') + '}']);
 for (const r of rows) console.log(r['QUERY PLAN']);
