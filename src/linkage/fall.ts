@@ -45,7 +45,8 @@ const hasFallen = (ended: GroundEnded, half: Half): boolean => {
 
 /**
  * What a withdrawal or an objection does to links, in its own transaction (DESIGN section 8): each half that it leaves without a ground becomes
- * `unlink-due` with its obligation. The other half follows by the sweep, which is asked to look at once.
+ * `unlink-due` with its obligation. The other half follows by the sweep, which is asked to look at once. It also looks at those that stand:
+ * a no that is narrower than their own ground may have ended a hop of the chain that led to the account.
  */
 export const unlinkWhatFell =
   (ids: Ids): Consequence =>
@@ -58,6 +59,6 @@ export const unlinkWhatFell =
       rows.push(...due.rows);
       return due.half;
     });
-    if (rows.length === 0) return { rows };
+    if (!links.some((half) => speaksOf(ended, half))) return { rows };
     return { links, reviewAt: reviewAt(links, ended.at), rows };
   };

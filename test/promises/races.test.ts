@@ -506,6 +506,18 @@ const races: Record<string, Race> = {
     expect(await world.activeLinks(late)).toEqual([]);
   },
 
+  'a link whose chain lost a hop is suspended': async (world) => {
+    const person = await world.person();
+    const hop = 'x:' + person.account.split(':')[1]!;
+    await world.a.give({ subject: person.customer, scope: { platform: 'x' } });
+    await confirm(world, await world.lease(world.a, person, 'community-desk', { chain: [hop] }));
+    await reviewed(world);
+    await world.b.withdraw({ subject: person.customer, scope: { platform: 'x' } });
+    expect((await world.askToLink(world.a, person, 'community-desk', { chain: [hop] })).decision).toBe(false);
+    await world.b.sweep();
+    expect(await world.activeLinks(person)).toEqual([]);
+  },
+
   'of a batch with a stale and a good change the good one commits and the stale one is decided again': async (
     world,
   ) => {
