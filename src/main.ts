@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
-import { serve } from '@hono/node-server';
+import { getRequestListener } from '@hono/node-server';
 import { Gauge } from 'prom-client';
 import { createApp } from './app.ts';
 import { projectFolder, readConfig, type Secrets, type Settings } from './config.ts';
@@ -16,6 +17,7 @@ import {
   createReplayOrRun,
   createTokenIssuer,
   createTokenVerifier,
+  createUnreadableHandler,
   type IdempotencyRecord,
 } from './http/index.ts';
 import { createJobs } from './jobs.ts';
@@ -28,6 +30,7 @@ import { assertMigrated, migrate } from './kernel/database/migrate.ts';
 import { takeTokens } from './kernel/database/take-tokens.ts';
 import { uuidV7s } from './kernel/ids.ts';
 import { createLog, type Log } from './kernel/log.ts';
+import { createLogStream } from './kernel/log-stream.ts';
 import { dropLink, findLinked, sweepLinks, unlinkWhatFell } from './linkage/index.ts';
 import { personalSchemas } from './personal-schemas.ts';
 import { activateFirstPolicies, createDeploymentReader, createPolicySets, loadCatalogue } from './policies/index.ts';
@@ -60,6 +63,8 @@ type Assembly = {
   urls: NonNullable<Secrets['urls']>;
   keyEncryptionKeys: string;
   log: Log;
+  /** Takes access lines, each with its newline; without it there are none. */
+  writeAccess?: ((line: string) => void) | undefined;
   clock?: Clock;
 };
 
@@ -72,6 +77,7 @@ export const startService = async ({
   urls,
   keyEncryptionKeys,
   log,
+  writeAccess,
   clock = systemClock,
 }: Assembly): Promise<Service> => {
   if (urls.owner) await migrate(urls.owner, 'data');
@@ -155,11 +161,13 @@ export const startService = async ({
 
   const drain = { draining: false };
   let app: ReturnType<typeof createApp> | undefined;
-  const server = serve({
-    fetch: (request, env) => app!.fetch(request, env),
+  const listener = getRequestListener((request, env) => app!.fetch(request, env), {
     hostname: settings.host,
-    port: settings.port,
+    errorHandler: createUnreadableHandler((error, requestId) => log.error({ err: error, requestId }, 'request failed')),
   });
+  // What it throws becomes an answer like any other, by the handler of errors.
+  const server = createServer((incoming, outgoing) => void listener(incoming, outgoing));
+  server.listen(settings.port, settings.host);
   await new Promise<void>((resolve, reject) => server.once('listening', resolve).once('error', reject));
   const { port } = server.address() as AddressInfo;
   const url = `http://${settings.host.includes(':') ? `[${settings.host}]` : settings.host}:${port}`;
@@ -206,7 +214,7 @@ export const startService = async ({
       drain,
       timeoutMs: settings.requestTimeoutMs,
       metrics,
-      writeAccess: log.isLevelEnabled('info') ? (line) => void process.stdout.write(line) : undefined,
+      writeAccess,
     },
     health: {
       drain,
@@ -245,7 +253,8 @@ export const startService = async ({
 /** `npm start`: from the environment, on the embedded PostgreSQL where no other is named; ends cleanly on SIGINT and SIGTERM. */
 const main = async (): Promise<void> => {
   const { settings, secrets } = readConfig();
-  const log = createLog({ level: settings.logLevel, stream: process.stdout, personal: personalSchemas() });
+  const stream = createLogStream();
+  const log = createLog({ level: settings.logLevel, stream, personal: personalSchemas() });
   const claim = secrets.urls
     ? undefined
     : await claimDataFolder(settings.dataFolder, {
@@ -255,6 +264,7 @@ const main = async (): Promise<void> => {
   const service = await startService({
     settings,
     log,
+    writeAccess: log.isLevelEnabled('info') ? (line) => stream.write(line) : undefined,
     urls: secrets.urls ?? embedded!.secrets.urls,
     keyEncryptionKeys: secrets.keyEncryptionKeys ?? embedded!.secrets.keyEncryptionKeys,
   });
@@ -266,6 +276,7 @@ const main = async (): Promise<void> => {
     await embedded?.stop();
     claim?.withdraw();
     log.info({}, 'Askfirst has stopped');
+    await stream.end();
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop());
 };

@@ -28,8 +28,8 @@ CREATE TABLE "denial" (
 	"action" text NOT NULL,
 	"purpose" text NOT NULL,
 	"policy_digest" text NOT NULL,
-	"facts" jsonb NOT NULL,
-	"rules" jsonb NOT NULL,
+	"facts" json NOT NULL,
+	"rules" json NOT NULL,
 	"decided_at" timestamp with time zone NOT NULL,
 	CONSTRAINT "denial_subject_id_id_pk" PRIMARY KEY("subject_id","id")
 );
@@ -39,7 +39,7 @@ CREATE TABLE "permit" (
 	"id" uuid NOT NULL,
 	"system" text NOT NULL,
 	"policy_digest" text NOT NULL,
-	"decisions" jsonb NOT NULL,
+	"decisions" json NOT NULL,
 	"version" integer NOT NULL,
 	"decided_at" timestamp with time zone NOT NULL,
 	"lease_ends_at" timestamp with time zone NOT NULL,

@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Ids } from '../kernel/ids.ts';
 import {
+  compactFacts,
   reasonsOf,
   type Catalogue,
   type Language,
@@ -11,6 +12,7 @@ import {
 } from '../policies/index.ts';
 import type { SubjectReader } from '../subjects/index.ts';
 import { assembleFacts, type Assembled } from './assemble-facts.ts';
+import { readFacts } from './find-decision.ts';
 import { keysOf, prepare, type Question, type Refusal } from './prepare.ts';
 import type { DenialRecord, DenialRecorder } from './record-denials.ts';
 import type { PermitRecord, PermitRecorder, PermittedDecision, StoredName } from './record-permits.ts';
@@ -30,6 +32,9 @@ export type DecisionDeps = {
 type AdvisingDeps = Omit<DecisionDeps, 'permits' | 'denials'>;
 
 type Asker = { system: string; language: Language };
+
+/** What all decisions of one call have in common; times RFC 3339. */
+type Moment = { catalogue: Catalogue; batchId: string; decidedAt: string; leaseEndsAt: string };
 
 type Answered = { decision: Decision; permit?: PermitRecord; denial?: DenialRecord };
 
@@ -64,7 +69,7 @@ export const factsOf = async (
 ): Promise<{ policyDigest: string; facts: unknown }> => {
   const [answered] = await decide(deps, asker, [request]);
   const { policy_digest: policyDigest } = answered!.permit ?? answered!.denial!;
-  return { policyDigest, facts: answered!.denial?.facts ?? answered!.permit!.decisions[0]!.facts };
+  return { policyDigest, facts: readFacts(answered!.denial?.facts ?? answered!.permit!.decisions[0]!.facts) };
 };
 
 /** Every person concerned is read anew from the primary, in one statement together with the digest of the active policy set. */
@@ -93,18 +98,19 @@ const decide = async (
     }
     let from = 0;
     const answered: Answered[] = [];
-    const batchId = deps.ids.uuid();
     const now = decidedAt.epochMilliseconds;
+    const moment: Moment = {
+      catalogue,
+      batchId: deps.ids.uuid(),
+      decidedAt: decidedAt.toString(),
+      leaseEndsAt: decidedAt.add({ seconds: catalogue.controller.leaseSeconds }).toString(),
+    };
     for (const [index, item] of prepared.entries()) {
       const sides = read.sides.slice(from, (from += keys[index]!.length));
       const answer =
         'question' in item
-          ? answerQuestion(deps, asker, item.question, assembleFacts(item.question, sides, catalogue, now), {
-              catalogue,
-              decidedAt,
-              batchId,
-            })
-          : answerRefusal(deps, asker, catalogue, requests[index]!, item.refusal, decidedAt);
+          ? answerQuestion(deps, asker, item.question, assembleFacts(item.question, sides, catalogue, now), moment)
+          : answerRefusal(deps, asker, requests[index]!, item.refusal, moment);
       answered.push(answer);
       if (answer.decision.decision === stopAt) break;
     }
@@ -129,17 +135,22 @@ const recordAll = async (deps: DecisionDeps, answered: readonly Answered[]): Pro
 };
 
 /** Reasons as AuthZEN wants them: a text per rule. */
-const byRule = (reasons: readonly Reason[]) => ({
-  reason_admin: Object.fromEntries(reasons.map(({ code, admin }) => [code, admin])),
-  reason_user: Object.fromEntries(reasons.map(({ code, person }) => [code, person])),
-});
+const byRule = (reasons: readonly Reason[]) => {
+  const reason_admin: Record<string, string> = {};
+  const reason_user: Record<string, string> = {};
+  for (const { code, admin, person } of reasons) {
+    reason_admin[code] = admin;
+    reason_user[code] = person;
+  }
+  return { reason_admin, reason_user };
+};
 
 const answerQuestion = (
   deps: AdvisingDeps,
   asker: Asker,
   question: Question,
   assembled: Assembled,
-  { catalogue, decidedAt, batchId }: { catalogue: Catalogue; decidedAt: Temporal.Instant; batchId: string },
+  { catalogue, batchId, decidedAt, leaseEndsAt }: Moment,
 ): Answered => {
   const { facts, customer, identity, consent } = assembled;
   const verdict = catalogue.decide(facts);
@@ -151,17 +162,16 @@ const answerQuestion = (
   };
   if (verdict.obligations.length > 0) context.obligations = verdict.obligations;
   const rules = verdict.fired.map((rule) => rule.id);
-  const common = { system: asker.system, policy_digest: catalogue.digest, decided_at: decidedAt.toString() };
+  const common = { system: asker.system, policy_digest: catalogue.digest, decided_at: decidedAt };
   if (!verdict.permit) {
     const { action, purposeId: purpose } = question;
     // One side only: with both, a denial would itself be the link that was denied.
     const subject_id = customer?.subjectId ?? (customer ? null : identity?.subjectId) ?? id;
     return {
       decision: { decision: false, context },
-      denial: { ...common, subject_id, id, action, purpose, facts, rules },
+      denial: { ...common, subject_id, id, action, purpose, facts: compactFacts(facts), rules },
     };
   }
-  const leaseEndsAt = decidedAt.add({ seconds: catalogue.controller.leaseSeconds }).toString();
   if (question.action === 'link') context.lease = { id: batchId, expiresAt: leaseEndsAt };
   if (consent?.code === 'valid-yes') context.consent = { id: consent.reliedOn!, noticeVersion: consent.notice! };
   const person = customer ?? identity;
@@ -198,7 +208,7 @@ const permitted = (
   identity: question.identity && stored(question.identity),
   identityVersion: identity?.version,
   chain: question.chain.map(stored),
-  facts,
+  facts: compactFacts(facts),
 });
 
 const notUnderstood: Texts = {
@@ -211,10 +221,9 @@ const notUnderstood: Texts = {
 const answerRefusal = (
   deps: AdvisingDeps,
   asker: Asker,
-  catalogue: Catalogue,
   request: AccessEvaluation,
   refusal: Refusal,
-  decidedAt: Temporal.Instant,
+  { catalogue, decidedAt }: Moment,
 ): Answered => {
   const id = deps.ids.uuid();
   const known = (name: string, set: { has(name: string): boolean }) => (set.has(name) ? name : 'unknown');
@@ -239,7 +248,7 @@ const answerRefusal = (
       policy_digest: catalogue.digest,
       facts: { refused: refusal.detail },
       rules: [refusal.code],
-      decided_at: decidedAt.toString(),
+      decided_at: decidedAt,
     },
   };
 };

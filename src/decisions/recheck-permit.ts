@@ -1,10 +1,10 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Database } from '../kernel/database/client.ts';
 import {
+  expandFacts,
   isGranted,
   type Action,
   type Catalogue,
-  type Facts,
   type PolicySets,
   type Verdict,
 } from '../policies/index.ts';
@@ -40,13 +40,14 @@ const named = ({ namespace, blindIndex }: StoredName): Named => ({ namespace, bl
 
 /** The question of a recorded decision, to be asked again. Pure. */
 export const questionOf = (decision: PermittedDecision, system: string, catalogue: Catalogue): Question => {
-  const { role: _role, ...stated } = (decision.facts as Facts).request;
+  const facts = expandFacts(decision.facts);
+  const { role: _role, ...stated } = facts.request;
   const names = [decision.customer, decision.identity, ...decision.chain].filter((name) => name !== undefined);
   const namespaces = catalogue.systems.get(system)?.identifiers ?? [];
   return {
     action: decision.action as Action,
     context: { purpose: decision.purpose, ...decision.scope, ...stated },
-    resource: (decision.facts as Facts).resource,
+    resource: facts.resource,
     purposeId: decision.purpose,
     purpose: catalogue.purposes.get(decision.purpose),
     customer: decision.customer && named(decision.customer),

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../kernel/database/client.ts';
 import { Overloaded } from '../kernel/database/batcher.ts';
 import { isUnavailable } from '../kernel/database/errors.ts';
+import type { CompactFacts } from '../policies/index.ts';
 import type { Log } from '../kernel/log.ts';
 
 /** One denial; members are the columns of `denial`. No identifier, one side at most. */
@@ -12,7 +13,7 @@ export type DenialRecord = {
   action: string;
   purpose: string;
   policy_digest: string;
-  facts: unknown;
+  facts: CompactFacts;
   rules: string[];
   decided_at: string;
 };

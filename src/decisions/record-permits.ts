@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createBatcher } from '../kernel/database/batcher.ts';
 import type { Database } from '../kernel/database/client.ts';
 import type { Scope } from '../consent/index.ts';
+import type { CompactFacts } from '../policies/index.ts';
 import { isUnavailable } from '../kernel/database/errors.ts';
 
 /** An identifier of a decision as it is stored: nobody can read it, and it can be looked up again. */
@@ -21,7 +22,7 @@ export type PermittedDecision = {
   /** Version of the account's own subject that the decision saw; 0 where it had none. */
   identityVersion?: number | undefined;
   chain: StoredName[];
-  facts: unknown;
+  facts: CompactFacts;
 };
 
 /** All permits of one subject in one call. Members are the columns of `permit`. */
@@ -62,7 +63,7 @@ export const createPermitRecorder = (database: Database, deadlineMs: number) => 
   };
   const batcher = createBatcher<PermitRecord[], void>({
     maxItems: 64,
-    maxInFlight: 2,
+    maxInFlight: 1,
     deadlineMs,
     run: (calls) => write(calls, performance.now() + deadlineMs),
   });

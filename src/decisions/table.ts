@@ -1,4 +1,4 @@
-import { index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { index, integer, json, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { instant } from '../kernel/database/columns.ts';
 
 /** Answered checks that allowed something, durable before they were answered. One row per subject and batch. Append-only. */
@@ -10,7 +10,7 @@ export const permit = pgTable(
     system: text('system').notNull(),
     policyDigest: text('policy_digest').notNull(),
     /** A `PermittedDecision` each. */
-    decisions: jsonb('decisions').notNull(),
+    decisions: json('decisions').notNull(),
     /** Version of the subject's state that the decision saw: a confirm compares it with the floor for leases. */
     version: integer('version').notNull(),
     decidedAt: instant('decided_at').notNull(),
@@ -30,8 +30,8 @@ export const denial = pgTable(
     action: text('action').notNull(),
     purpose: text('purpose').notNull(),
     policyDigest: text('policy_digest').notNull(),
-    facts: jsonb('facts').notNull(),
-    rules: jsonb('rules').notNull(),
+    facts: json('facts').notNull(),
+    rules: json('rules').notNull(),
     decidedAt: instant('decided_at').notNull(),
   },
   (table) => [primaryKey({ columns: [table.subjectId, table.id] }), index('denial_decided').on(table.decidedAt)],

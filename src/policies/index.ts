@@ -12,6 +12,7 @@ export { type Verdict } from './decide.ts';
 export { createDeploymentReader, type Deployment } from './deployment.ts';
 export { PolicyError, type Problem } from './errors.ts';
 export { explain } from './explain.ts';
+export { compactFacts, expandFacts, type CompactFacts } from './compact-facts.ts';
 export { factsSchema, noCustomer, noIdentity, type ConsentState, type Facts } from './facts.ts';
 export { gatherFacts, isGranted } from './gather-facts.ts';
 export { loadCatalogue } from './load.ts';

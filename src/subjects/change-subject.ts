@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { arrayLiteral, type Database } from '../kernel/database/client.ts';
 import { createBatcher } from '../kernel/database/batcher.ts';
 import { DatabaseRefused, isUnavailable } from '../kernel/database/errors.ts';
-import type { AppError } from '../kernel/errors.ts';
 import type { Ids } from '../kernel/ids.ts';
 import { IdempotencyKeyRaced, SubjectContended } from './errors.ts';
 import type { SubjectReader, SubjectState } from './read-subjects.ts';
@@ -227,7 +226,7 @@ export const createSubjectWriter = (deps: {
         if (about.idempotency) rows.push(row(idempotency, about.idempotency));
         const committed = await writer
           .submit({ changeId, state, change, rows }, about.urgent)
-          .catch((error: AppError) => {
+          .catch((error: unknown) => {
             throw error instanceof DatabaseRefused && error.constraint === 'idempotency_pkey'
               ? new IdempotencyKeyRaced()
               : error;

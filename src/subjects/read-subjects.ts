@@ -69,8 +69,8 @@ export type SubjectReader = {
 /** Two statements in flight with about 32 callers each: DESIGN section 5 has the measurements. */
 export const createSubjectReader = (database: Database, deadlineMs: number): SubjectReader => {
   const sides = createBatcher<SideKey[], Sides>({
-    maxItems: 32,
-    maxInFlight: 2,
+    maxItems: 64,
+    maxInFlight: 1,
     deadlineMs,
     run: async (calls) => {
       const keys = calls.flat();

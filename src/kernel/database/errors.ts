@@ -7,13 +7,17 @@ export class DatabaseUnavailable extends AppError {
   }
 }
 
-/** The database refused a statement. Holds the SQLSTATE and the constraint: texts of drivers carry parameters, hence persons. */
-export class DatabaseRefused extends AppError {
+/**
+ * The database refused a statement: a fault of ours, for input is judged before. Holds the SQLSTATE and the constraint: texts of drivers
+ * carry parameters, hence persons.
+ */
+export class DatabaseRefused extends Error {
   readonly sqlState: string;
   readonly constraint: string | undefined;
 
   constructor(sqlState: string, constraint: string | undefined) {
-    super('database.refused', 'unprocessable', `the database refused the statement (SQLSTATE ${sqlState})`);
+    super(`the database refused a statement (SQLSTATE ${sqlState})`);
+    this.name = 'DatabaseRefused';
     this.sqlState = sqlState;
     this.constraint = constraint;
   }
@@ -29,8 +33,8 @@ export const isUnavailable = (error: unknown): boolean => error instanceof Datab
  * Translates whatever a driver threw. The original is dropped on purpose: Drizzle's message holds the SQL and its
  * parameters, PostgreSQL's `detail` repeats the offending value.
  */
-export const translateDatabaseError = (error: unknown): AppError => {
-  if (error instanceof AppError) return error;
+export const translateDatabaseError = (error: unknown): AppError | DatabaseRefused => {
+  if (error instanceof AppError || error instanceof DatabaseRefused) return error;
   const cause = (error as { cause?: unknown }).cause;
   const source = (typeof (error as { code?: unknown }).code === 'string' ? error : (cause ?? error)) as {
     code?: unknown;
