@@ -64,6 +64,9 @@ export type SubjectWriter = {
 type Pending = { changeId: string; state: SubjectState; change: Change<unknown>; rows: Row[] };
 type Committed = { recordedAt: string } | 'stale';
 
+/** PostgreSQL's lock_not_available: somebody holds the row of this person for longer than a caller may wait. */
+const lockNotAvailable = '55P03';
+
 const jsonValue = (value: unknown): unknown => (Buffer.isBuffer(value) ? `\\x${value.toString('hex')}` : value);
 
 /** Column names and the time column of a table, for `json_populate_recordset`. */
@@ -198,7 +201,7 @@ export const createSubjectWriter = (deps: {
 
   const writer = createBatcher<Pending, Committed>({
     maxItems: 64,
-    maxInFlight: 2,
+    maxInFlight: 1,
     deadlineMs,
     key: (item) => item.state.subjectId,
     run: (batch) => commitOrReadBack(batch, performance.now() + deadlineMs),
@@ -227,9 +230,9 @@ export const createSubjectWriter = (deps: {
         const committed = await writer
           .submit({ changeId, state, change, rows }, about.urgent)
           .catch((error: unknown) => {
-            throw error instanceof DatabaseRefused && error.constraint === 'idempotency_pkey'
-              ? new IdempotencyKeyRaced()
-              : error;
+            if (!(error instanceof DatabaseRefused)) throw error;
+            if (error.constraint === 'idempotency_pkey') throw new IdempotencyKeyRaced();
+            throw error.sqlState === lockNotAvailable ? new SubjectContended() : error;
           });
         if (committed !== 'stale')
           return { result: change.result, recordedAt: committed.recordedAt, version: state.version + 1 };

@@ -24,7 +24,7 @@ export class DatabaseRefused extends Error {
 }
 
 /** Connection exceptions (08), operator intervention (57P), insufficient resources (53), and what postgres.js and Node name themselves. */
-const unavailable = /^(08...|57P..|53...|57014|25006|CONNECTION_.*|CONNECT_TIMEOUT|E[A-Z_]+|55P03)$/;
+const unavailable = /^(08...|57P..|53...|57014|25006|CONNECTION_.*|CONNECT_TIMEOUT|E[A-Z_]+)$/;
 
 /** Whether a failed statement may or may not have been committed, so that only reading back can tell. */
 export const isUnavailable = (error: unknown): boolean => error instanceof DatabaseUnavailable;
