@@ -50,6 +50,7 @@ const main = async (once: boolean): Promise<void> => {
     (ending ??= staging
       .catch(() => {}) // told below
       .then(() => cleanup.disposeAsync())
+      .then(() => narrator.end())
       .catch((error: unknown) => narrator.failure((error as Error).message))
       .then(() => process.exit(exitCode)));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0));

@@ -8,7 +8,7 @@ import { brief, narrator } from './narrator.ts';
 import type { Stage } from './stage.ts';
 
 /** Something came out otherwise than the story says. */
-export class Differs extends Error {
+class Differs extends Error {
   constructor(what: string, expected: unknown, was: unknown) {
     super(`${what} should be ${brief(expected)}, but is ${brief(was)}`);
   }
@@ -52,9 +52,22 @@ export const linkQuestion = (identity: string, context: object = {}) => ({
   context: { purpose: 'profile-linking', customer, ...context },
 });
 
-/** Plays the journey on the stage and tells it; answers the last decision. Throws Differs at the first thing that comes out otherwise. */
-export const play = async ({ url, deskUrl, crm, desk, folder }: Stage): Promise<{ decisionId: string }> => {
-  const { step, note, good } = narrator;
+/** What a step is about, said before it is played. */
+type Step = (title: string, story: string) => void;
+type Outcome = { decisionId: string };
+
+/** Plays the journey on the stage and tells it; answers the last decision. Throws at the first thing that comes out otherwise. */
+export const play = async (stage: Stage): Promise<Outcome> => {
+  let number = 0;
+  try {
+    return await journey(stage, (title, story) => narrator.step(++number, title, story));
+  } catch (error) {
+    throw new Error(`Step ${number} differs: ${(error as Error).message}`, { cause: error });
+  }
+};
+
+const journey = async ({ url, deskUrl, crm, desk, folder }: Stage, step: Step): Promise<Outcome> => {
+  const { note, good } = narrator;
   const tokens = new Map<Credentials, string>();
   const nameOf = (who: Credentials) => (who === crm ? 'crm' : 'community-desk');
 
@@ -113,18 +126,14 @@ export const play = async ({ url, deskUrl, crm, desk, folder }: Stage): Promise<
 
   const deskState = async (): Promise<DeskState> => (await send(deskUrl)).body as DeskState;
 
-  step(1, 'Two systems get in', 'Each has its own client, may do only what its scopes say, and acts only as itself.');
+  step('Two systems get in', 'Each has its own client, may do only what its scopes say, and acts only as itself.');
   await signIn(crm);
   await signIn(desk);
 
-  step(
-    2,
-    'Nobody has asked Eva',
-    'The community desk sees a Facebook account and would like to tie it to customer 4711.',
-  );
+  step('Nobody has asked Eva', 'The community desk sees a Facebook account and would like to tie it to customer 4711.');
   await ask(facebook, {}, { permit: false, rule: 'person-unknown' });
 
-  step(3, 'Eva says yes, for Facebook only', 'She ticks a box below a notice in German. She gets a signed receipt.');
+  step('Eva says yes, for Facebook only', 'She ticks a box below a notice in German. She gets a signed receipt.');
   const { subjectId } = await call(crm, 'POST', '/v1/subjects', {
     json: { identifiers: [{ identifier: customer }, { identifier: 'email:eva@example.org' }] },
     shown: { identifiers: [customer, 'email:eva@example.org'] },
@@ -158,10 +167,10 @@ export const play = async ({ url, deskUrl, crm, desk, folder }: Stage): Promise<
   good(proof!);
   for (const line of lines.filter((one) => /^ +(Act|For|When|Valid until) /.test(one))) narrator.note(line.trim());
 
-  step(4, 'Claimed is not proved', 'In a chat, somebody told the desk that the account is Eva’s.');
+  step('Claimed is not proved', 'In a chat, somebody told the desk that the account is Eva’s.');
   await ask(facebook, { match: { method: 'declared' } }, { permit: false, rule: 'link-needs-proof' });
 
-  step(5, 'Eva proves it', 'She gets a code and posts it from the account. The desk sees it there.');
+  step('Eva proves it', 'She gets a code and posts it from the account. The desk sees it there.');
   const { code } = await call(crm, 'POST', '/v1/challenges', {
     json: { customer, account: facebook },
     answers: (body) => ({ code: body.code }),
@@ -176,7 +185,6 @@ export const play = async ({ url, deskUrl, crm, desk, folder }: Stage): Promise<
   note(`The permit is on disk before it is answered, and rests on Eva’s yes ${permit.consent.id}.`);
 
   step(
-    6,
     'The link is confirmed',
     'Within its lease of five seconds, and only because it would be permitted anew right now.',
   );
@@ -191,14 +199,12 @@ export const play = async ({ url, deskUrl, crm, desk, folder }: Stage): Promise<
   note('The desk keeps the link.');
 
   step(
-    7,
     'A nickname stays a nickname',
     'On the forum, people go by nicknames. Eva’s yes for Facebook unmasks nobody there.',
   );
   await ask(forum, { match: { method: 'inferred' } }, { permit: false, rule: 'nobody-is-unmasked' });
 
   step(
-    8,
     'A chain with a missing hop',
     'Her e-mail led to an account on X, that one to Facebook. Nobody asked her about X.',
   );
@@ -206,13 +212,13 @@ export const play = async ({ url, deskUrl, crm, desk, folder }: Stage): Promise<
   const hops = await ask(facebook, { chain }, { permit: false, rule: 'every-hop-is-asked' });
   expect('the hop that is named', /: (X)\./.exec(hops.reason_admin['every-hop-is-asked'])?.[1], 'X');
 
-  step(9, 'Probably is not yes', 'A program is 93 % sure. It may not link; it may ask a human to ask Eva.');
+  step('Probably is not yes', 'A program is 93 % sure. It may not link; it may ask a human to ask Eva.');
   const match = { method: 'probabilistic', confidence: 0.93 };
   const probable = await ask(facebook, { match }, { permit: false, rule: 'a-likely-match-asks-a-human' });
   expect('the obligation', probable.obligations?.join(), 'human-review');
   note(`obligation: ${probable.obligations.join()}`);
 
-  step(10, 'Eva changes her mind', 'Withdrawing is as easy as saying yes: one call, never limited.');
+  step('Eva changes her mind', 'Withdrawing is as easy as saying yes: one call, never limited.');
   await call(crm, 'POST', '/v1/consents/withdraw', {
     json: { ...consent, method: 'web-form' },
     answers: ({ event }) => ({ action: event.action, recordedAt: event.recordedAt }),
@@ -220,13 +226,12 @@ export const play = async ({ url, deskUrl, crm, desk, folder }: Stage): Promise<
   });
 
   step(
-    11,
     'From then on, no',
     'Consent is never cached. Every check that starts after the withdrawal was answered denies.',
   );
   const { decisionId } = await ask(facebook, { match: { method: 'declared' } }, { permit: false, rule: 'no-means-no' });
 
-  step(12, 'And the desk unlinks', 'Askfirst has told it by a signed webhook, which it verifies before it acts.');
+  step('And the desk unlinks', 'Askfirst has told it by a signed webhook, which it verifies before it acts.');
   const silenceMs = await untilSilent();
   const unlink = { type: 'obligation.unlink', customer, identity: facebook };
   narrator.call('askfirst', `POST ${deskUrl}/askfirst`, unlink);

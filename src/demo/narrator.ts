@@ -79,6 +79,7 @@ export const narrator = {
   verbatim: (...lines: string[]): void => {
     for (const line of lines) process.stdout.write(`    ${line}\n`);
   },
+  end: (): void => void process.stdout.write('\n  Everything has ended, and its data are removed.\n'),
   failure: (text: string): void => {
     process.stderr.write(`\n  ${styleText(['bold', 'red'], '✗', { stream: process.stderr })} ${text}\n\n`);
   },
