@@ -5,6 +5,13 @@ const nosniff = 'nosniff';
 const noStore = 'no-store';
 const unframed = "frame-ancestors 'none'";
 
+/** The same for an answer that is made without a context. */
+export const securityHeaders: Readonly<Record<string, string>> = {
+  'X-Content-Type-Options': nosniff,
+  'Cache-Control': noStore,
+  'Content-Security-Policy': unframed,
+};
+
 const requestIdFor = (c: HttpContext): string => c.get('echoedRequestId') ?? c.get('requestId') ?? '';
 
 /**

@@ -48,6 +48,13 @@ export class JsonMalformed extends AppError {
   }
 }
 
+/** Without a URL there is nothing to route by. */
+export class RequestUnreadable extends AppError {
+  constructor() {
+    super('http.request-unreadable', 'invalid', 'path and Host of the request make no URL', { member: 'path' });
+  }
+}
+
 /** JSON that is valid and yet means different things to different readers, or kills one of them. */
 export class JsonUnsafe extends AppError {
   constructor(rule: string) {

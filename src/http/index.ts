@@ -11,7 +11,7 @@ export { jwksRoutes } from './jwks.ts';
 export { createMetrics, metricsRoutes } from './metrics.ts';
 export { tokenRoutes } from './oauth.ts';
 export { buildDocument, documentProblems, formatDocument, type OpenApiDocument } from './openapi.ts';
-export { createErrorHandler, createNotFoundHandler } from './problem.ts';
+export { createErrorHandler, createNotFoundHandler, createUnreadableHandler } from './problem.ts';
 export { problems } from './problem-responses.ts';
 export { createLimit } from './rate-limit.ts';
 export { respond } from './respond.ts';

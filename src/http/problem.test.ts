@@ -1,10 +1,17 @@
+import { getRequestListener } from '@hono/node-server';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { HTTPException } from 'hono/http-exception';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { DatabaseRefused } from '../kernel/database/errors.ts';
 import { AppError, type ErrorKind } from '../kernel/errors.ts';
 import { TokenInvalid } from './auth-errors.ts';
 import { InputInvalid } from './errors.ts';
 import { problemSchema } from './problem-responses.ts';
+import { createUnreadableHandler } from './problem.ts';
 import { appOf, routes, membersOf } from './test-support.ts';
 
 const answerTo = async (error: unknown, reported: [unknown, string][] = []) => {
@@ -102,4 +109,36 @@ test('a path without a route is 404, one with a route for another method 405 wit
   });
   expect(preflight.status).toBe(405);
   expect(preflight.headers.get('access-control-allow-origin')).toBeNull();
+});
+
+test('a statement that the database refuses is a failure of the service, reported and not told to the caller', async () => {
+  const reported: [unknown, string][] = [];
+  const error = new DatabaseRefused('22008', undefined);
+  const { response, body } = await answerTo(error, reported);
+  expect([response.status, body.code]).toEqual([500, 'http.internal-error']);
+  expect(JSON.stringify(body)).not.toMatch(/22008|SQLSTATE|database/);
+  expect(reported.map(([one]) => one)).toEqual([error]);
+});
+
+test.each([
+  ['/x', 'a b'],
+  ['/x', '['],
+  ['/\\x', 'example.org'],
+])('a request that has no URL (%s of Host %s) is refused with a problem', async (target, host) => {
+  const errorHandler = createUnreadableHandler((error) => {
+    throw error;
+  });
+  const { app } = appOf([routes({ '/x': (c) => c.text('x') })]);
+  const listener = getRequestListener(app.fetch, { errorHandler });
+  const server = createServer((incoming, outgoing) => void listener(incoming, outgoing));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  socket.end(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  const answer = await text(socket);
+  server.close();
+  expect(answer).toMatch(/^HTTP\/1.1 400 /);
+  expect(answer).toMatch(/^content-type: application\/problem\+json/im);
+  expect(answer).toMatch(/^x-content-type-options: nosniff/im);
+  expect(answer).toMatch(/^x-request-id: \S/im);
+  expect(answer).toContain('"code":"http.request-unreadable"');
 });

@@ -1,10 +1,12 @@
+import { RequestError } from '@hono/node-server';
 import { HTTPException } from 'hono/http-exception';
 import { METHODS } from 'hono/router';
+import { randomUUID } from 'node:crypto';
 import { AppError, type ErrorKind } from '../kernel/errors.ts';
-import { answer } from './answer.ts';
+import { answer, securityHeaders } from './answer.ts';
 import type { HttpContext } from './env.ts';
 import type { Router } from './router.ts';
-import { HttpError, type MemberProblem } from './errors.ts';
+import { HttpError, RequestUnreadable, type MemberProblem } from './errors.ts';
 
 const statusOf: Record<ErrorKind, number> = {
   invalid: 400,
@@ -84,6 +86,31 @@ export const problemOf = (error: AppError): { status: number; body: string; head
   };
 };
 
+const internalError = (requestId: string): Problem => ({
+  status: 500,
+  code: 'http.internal-error',
+  detail: 'the service failed; its log tells why under this id',
+  instance: `urn:askfirst:request:${requestId}`,
+});
+
+/**
+ * Answers what never reached the app, or what the app never answered: a request that cannot become a `Request`, and whatever
+ * else the server throws.
+ */
+export const createUnreadableHandler =
+  (report: (error: unknown, requestId: string) => void) =>
+  (error: unknown): Response => {
+    const requestId = randomUUID();
+    const common = { ...securityHeaders, 'X-Request-ID': requestId };
+    if (error instanceof RequestError) {
+      const { status, body, headers } = problemOf(new RequestUnreadable());
+      return new Response(body, { status, headers: { ...common, ...headers } });
+    }
+    report(error, requestId);
+    const headers = { ...common, 'Content-Type': mediaType };
+    return new Response(documentOf(internalError(requestId)), { status: 500, headers });
+  };
+
 /**
  * Turns whatever was thrown into a problem document. An error of ours says what its class says; of any other nothing
  * leaves but the request's id, under which `report` finds the cause in the log.
@@ -102,12 +129,7 @@ export const createErrorHandler =
     }
     const requestId = c.get('requestId');
     report(error, requestId);
-    return answerProblem(c, {
-      status: 500,
-      code: 'http.internal-error',
-      detail: 'the service failed; its log tells why under this id',
-      instance: `urn:askfirst:request:${requestId}`,
-    });
+    return answerProblem(c, internalError(requestId));
   };
 
 export const noSuchPath: Problem = { status: 404, code: 'http.not-found', detail: 'nothing is found at this path' };
