@@ -58,7 +58,7 @@ const withdrawRoute = createRoute({
   tags: ['Consent'],
   security: write,
   request: { body: { required: true, content: json(noInputSchema) } },
-  responses: { ...recorded, ...problems(422) },
+  responses: { ...recorded, ...problems(409, 422) },
 });
 
 const objectRoute = createRoute({
@@ -70,7 +70,7 @@ const objectRoute = createRoute({
   tags: ['Consent'],
   security: write,
   request: { body: { required: true, content: json(noInputSchema) } },
-  responses: { ...recorded, ...problems(422) },
+  responses: { ...recorded, ...problems(409, 422) },
 });
 
 const standingRoute = createRoute({

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { personal } from '../kernel/personal.ts';
 import { languages } from '../policies/index.ts';
-import { actorSchema, identifierSchema, momentSchema, uuidSchema } from '../subjects/index.ts';
+import { actorSchema, identifierSchema, momentSchema, statedMomentSchema, uuidSchema } from '../subjects/index.ts';
 import type { Scope } from './answers.ts';
 import { methods } from './record-event.ts';
 
@@ -19,7 +19,7 @@ const common = {
   subject: identifierSchema.meta({ description: 'The person, by an identifier that this system may use' }),
   scope: scopeSchema.default({}),
   method: z.enum(methods).meta({ description: 'How the person answered' }),
-  occurredAt: momentSchema
+  occurredAt: statedMomentSchema
     .optional()
     .meta({ description: 'When the person answered, if not now', examples: ['2026-11-21T09:30:00Z'] }),
   evidence: personal(
@@ -163,6 +163,8 @@ export const historyQuerySchema = z.object({
     .string()
     .max(20)
     .regex(/^\d{1,10}$/)
+    // What a column of the database can hold: no cursor of ours is larger.
+    .refine((digits) => Number(digits) <= 2_147_483_647, 'must be the nextCursor of a page')
     .optional()
     .meta({ description: 'nextCursor of the page before', examples: ['12'] }),
   limit: z.coerce
@@ -175,7 +177,7 @@ export const historyQuerySchema = z.object({
 });
 
 export const asOfQuerySchema = z.object({
-  asOf: momentSchema
+  asOf: statedMomentSchema
     .optional()
     .meta({ description: 'As it was recorded up to that moment; now if absent', examples: ['2026-11-21T09:30:00Z'] }),
 });

@@ -5,7 +5,14 @@ export { blindIndex, formatIdentifier, parseIdentifier, type Identifier, type Na
 export * from './prove-control.ts';
 export * from './read-subjects.ts';
 export { subjectRoutes } from './routes.ts';
-export { actorSchema, identifierSchema, momentSchema, subjectPathSchema, uuidSchema } from './schema.ts';
+export {
+  actorSchema,
+  identifierSchema,
+  momentSchema,
+  statedMomentSchema,
+  subjectPathSchema,
+  uuidSchema,
+} from './schema.ts';
 export * from './review-subjects.ts';
 export { openIdentifiers, openIdentifiersOf, registerSubject } from './register-subject.ts';
 export * as subjectsSchemas from './schema.ts';

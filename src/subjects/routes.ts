@@ -93,7 +93,7 @@ const seenRoute = createRoute({
   tags: ['Subjects'],
   security: [{ oauth2: ['subjects:write'] }],
   request: { body: { required: true, content: json(codeSeenSchema) } },
-  responses: { 200: { description: 'Control is proved', content: json(controlProvedSchema) }, ...problems(422) },
+  responses: { 200: { description: 'Control is proved', content: json(controlProvedSchema) }, ...problems(409, 422) },
 });
 
 type RouteDeps = SubjectDeps & { catalogue(): Promise<Catalogue>; replayOrRun: ReplayOrRun };

@@ -15,6 +15,19 @@ export const identifierSchema = personal(
 export const momentSchema = z.iso
   .datetime({ offset: true })
   .meta({ description: 'RFC 3339', examples: ['2026-11-21T09:30:00Z'] });
+const isKeepable = (text: string): boolean => {
+  try {
+    const ms = Temporal.Instant.from(text).epochMilliseconds;
+    return ms >= -62_135_596_800_000 && ms < 253_402_300_800_000;
+  } catch {
+    return false;
+  }
+};
+
+/** A moment as somebody states it: one that `Temporal` and PostgreSQL both can hold and write with four digits of a year. */
+export const statedMomentSchema = momentSchema
+  .refine(isKeepable, 'must be a moment of the years 1 to 9999 in UTC, to the nanosecond at most')
+  .meta({ ...momentSchema.meta(), format: 'date-time' });
 export const uuidSchema = z.guid().meta({ format: 'uuid', examples: ['019aa5c2-6a10-7c3e-9f41-2b7a5c0d9e11'] });
 export const subjectPathSchema = z.object({
   subjectId: uuidSchema.meta({
@@ -40,7 +53,7 @@ export const registrationSchema = z
             .boolean()
             .optional()
             .meta({ description: 'Used by several persons (a family’s mailbox): proves nothing' }),
-          observedAt: momentSchema
+          observedAt: statedMomentSchema
             .optional()
             .meta({ description: 'When a handle was seen at the account; now if absent' }),
         }),
@@ -80,7 +93,7 @@ export const codeSeenSchema = z
     account: identifierSchema.meta({ description: 'The account on which the code was seen, by its immutable id' }),
     code: personal(z.string().min(1).max(64)),
     handle: identifierSchema.optional().meta({ description: 'What the account called itself then, `x:@eva`' }),
-    observedAt: momentSchema.optional(),
+    observedAt: statedMomentSchema.optional(),
   })
   .meta({
     id: 'CodeSeen',
