@@ -47,7 +47,7 @@ export const startEmbedded = async (
         keys: url('app', 'askfirst_keys'),
         keysOwner: url('owner', 'askfirst_keys'),
       },
-      keyEncryptionKeys: secretFile(join(dataFolder, 'key-encryption-keys'), () => newKeyEncryptionKey(1)),
+      keyEncryptionKeys: secretFile(join(dataFolder, 'key-encryption-keys'), () => `${newKeyEncryptionKey(1)}\n`),
     },
     stop: () => server.stop(),
   };

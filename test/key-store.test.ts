@@ -70,5 +70,7 @@ test('a malformed key-encryption key is refused by its place, never by its conte
   expect(() => localKeyEncryption(`1:${secret}`)).toThrow(
     expect.not.objectContaining({ message: expect.stringContaining(secret) }),
   );
+  // As `>>` makes it of a file without a newline at its end.
+  expect(() => localKeyEncryption(oldKey + newKey)).toThrow(/key 1 must read/);
   expect(() => localKeyEncryption(' ')).toThrow('no key-encryption key');
 });

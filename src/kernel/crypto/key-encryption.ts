@@ -46,11 +46,11 @@ export const localKeyEncryption = (text: string): KeyEncryption => {
     .map((line) => line.trim())
     .filter((line) => line !== '')
     .forEach((line, index) => {
-      const [version, encoded] = line.split(':');
-      const key = Buffer.from(encoded ?? '', 'base64');
-      if (!/^[1-9]\d{0,5}$/.test(version!) || key.length !== 32)
+      // Strictly: two keys that somebody wrote on one line must not pass for the first of them.
+      const [, version, encoded] = /^([1-9]\d{0,5}):([A-Za-z0-9+/]{43}=)$/.exec(line) ?? [];
+      if (version === undefined)
         throw new KeyUnusable(`key-encryption key ${index + 1} must read <version>:<32 bytes in base64>`);
-      keys.set(Number(version), key);
+      keys.set(Number(version), Buffer.from(encoded!, 'base64'));
     });
   if (keys.size === 0) throw new KeyUnusable('no key-encryption key is given');
   const current = Math.max(...keys.keys());
