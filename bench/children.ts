@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export type Child = {
@@ -25,15 +25,16 @@ export const endChildren = async (): Promise<void> => {
 };
 
 /**
- * Starts `bench/<file>` in a process of its own with nothing of our environment but PATH and HOME, and a channel for messages. What it
+ * Starts a file of the bench in a process of its own with nothing of our environment but PATH and HOME, and a channel for messages. What it
  * prints goes to standard error.
  */
 export const startChild = (
-  file: string,
+  file: URL,
   environment: Record<string, string> = {},
   nodeArguments: string[] = [],
 ): Child => {
-  const child = fork(join(import.meta.dirname, file), [], {
+  const name = basename(file.pathname);
+  const child = fork(file, [], {
     cwd: join(import.meta.dirname, '..'),
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment },
     execArgv: nodeArguments,
@@ -52,21 +53,21 @@ export const startChild = (
   });
   child.once('exit', (code, signal) => {
     alive.delete(child);
-    ended = new Error(`bench/${file} ended (${signal ?? `exit code ${code}`}) before it was told to`);
+    ended = new Error(`${name} ended (${signal ?? `exit code ${code}`}) before it was told to`);
     waiting?.reject(ended);
   });
   const next = <Answer>(waitMs: number): Promise<Answer> =>
     new Promise<unknown>((resolve, reject) => {
       if (received.length > 0) return resolve(received.shift());
       if (ended) return reject(ended);
-      const timer = setTimeout(() => reject(new Error(`bench/${file} did not answer within ${waitMs} ms`)), waitMs);
+      const timer = setTimeout(() => reject(new Error(`${name} did not answer within ${waitMs} ms`)), waitMs);
       waiting = {
         resolve: (message) => (clearTimeout(timer), resolve(message)),
         reject: (error) => (clearTimeout(timer), reject(error)),
       };
     }).then((message) => {
       const { problem } = message as { problem?: string };
-      if (problem !== undefined) throw new Error(`bench/${file}: ${problem}`);
+      if (problem !== undefined) throw new Error(`${name}: ${problem}`);
       return message as Answer;
     });
   const handle: Child = {

@@ -48,7 +48,7 @@ export const startServiceOn = async (
   );
   await database.end();
   const child = startChild(
-    'service-process.ts',
+    new URL('./service-process.ts', import.meta.url),
     {
       DATABASE_URL: store.urls.app,
       KEYS_DATABASE_URL: store.urls.keys,
@@ -86,11 +86,12 @@ const noTokens = (): Target['tokens'] => {
   return () => Promise.resolve([token]);
 };
 
-export const startEcho = (): Promise<Target> => targetOf(startChild('echo-process.ts'), noTokens);
+export const startEcho = (): Promise<Target> =>
+  targetOf(startChild(new URL('./echo-process.ts', import.meta.url)), noTokens);
 
 export const startInsertOn = ({ store, total, nowMs, catalogue }: Deployment): Promise<Target> =>
   targetOf(
-    startChild('insert-process.ts', {
+    startChild(new URL('./insert-process.ts', import.meta.url), {
       DATABASE_URL: store.urls.app,
       TOTAL: String(total),
       NOW_MS: String(nowMs),

@@ -90,8 +90,7 @@ const run = async (load: Load, order: Uint32Array): Promise<Outcome> => {
       }
       const now = performance.now();
       // On a timetable all counts that was due in the measured time, however late it was answered; else what was answered in it.
-      const at = perSecond === undefined ? now : since;
-      const counts = at >= startedAt && at < endsAt;
+      const counts = perSecond === undefined ? now >= startedAt && !ending : since >= startedAt && since < endsAt;
       if (counts && measured < latencies.length) latencies[measured++] = now - since;
       then();
     });
@@ -136,14 +135,17 @@ const run = async (load: Load, order: Uint32Array): Promise<Outcome> => {
     const cpu = process.cpuUsage();
     process.send!({ began: true });
     await after(measureMs);
+    // Requests that take longer than the measured time: until the first one is answered.
+    while (measured === 0 && performance.now() < endsAt + 20_000) await after(5);
     ending = true;
+    const seconds = perSecond === undefined ? (performance.now() - startedAt) / 1000 : measureMs / 1000;
     const used = process.cpuUsage(cpu);
     for (let waited = 0; underWay + late.length > 0 && waited < 10_000; waited += 10) await after(10);
     if (underWay + late.length > 0) throw new Error(`${underWay + late.length} requests were never answered`);
     const sorted = latencies.subarray(0, measured).sort();
     return {
       requests: measured,
-      seconds: measureMs / 1000,
+      seconds,
       p50Ms: percentile(sorted, 0.5),
       p99Ms: percentile(sorted, 0.99),
       cpuSeconds: (used.user + used.system) / 1e6,

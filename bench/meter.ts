@@ -26,7 +26,7 @@ const connectionsOf: Record<Load['kind'], number> = {
 
 /** The load generator, in a process of its own, and the clocks of the processes that it keeps busy. */
 export const createMeter = async (server: Server) => {
-  const generator = startChild('generator-process.ts');
+  const generator = startChild(new URL('./generator-process.ts', import.meta.url));
   const [backend] = await server.admin.query<{ pid: number }>('select pg_backend_pid() as pid');
   const postmaster = parentOf(backend!.pid);
   let from = 0;

@@ -17,14 +17,14 @@ import { readOptions, usage, type Options } from './options.ts';
 import { readProfile } from './profile.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { describe, figureOf, machine, median, toJson, type Target as Goal } from './report.ts';
-import { startServer, type Server } from './server.ts';
+import { startServer, type Server, type Statement } from './server.ts';
 
 const kinds = ['echo', 'evaluation', 'evaluations', 'insert', 'consent'] as const;
 
 /** Shorter than a round, longer than what one has to forget of the load before it. */
 const settleMs = 300;
-/** What V8 needs to compile what is hot. */
-const warmUpMs = 2_500;
+/** What V8 needs to compile what is hot; in a short run there is no time for it. */
+const warmUpMsOf = ({ seconds }: Options): number => Math.min(2_500, seconds * 1000);
 
 type Rounds = { measured: Record<Load['kind'], Measured[]>; atHalf: { echo: Measured[]; evaluation: Measured[] } };
 
@@ -49,7 +49,7 @@ const measureAll = async (
 
   progress.start('measuring', kinds.length * (options.rounds + 1) + 2 * options.rounds);
   for (const kind of kinds) {
-    await meter.measure(kind, targets[kind], total, { warmUpMs, measureMs: settleMs });
+    await meter.measure(kind, targets[kind], total, { warmUpMs: warmUpMsOf(options), measureMs: settleMs });
     progress.add(1);
   }
   for (let round = 0; round < options.rounds; round++) {
@@ -72,25 +72,40 @@ const measureAll = async (
   return { measured, atHalf };
 };
 
-/** Where the service's processor time goes: text for a person. In a process of its own, because looking makes it slower. */
-const profileService = async (meter: Meter, deployment: Deployment, options: Options): Promise<string> => {
+/**
+ * Where the processor time goes, as text for a person: functions of the service by self time, statements of the embedded PostgreSQL by time.
+ * With a service of its own, because looking makes it slower.
+ */
+const profileService = async (
+  server: Server,
+  meter: Meter,
+  deployment: Deployment,
+  options: Options,
+): Promise<string> => {
   const folder = mkdtempSync(join(tmpdir(), 'askfirst-profile-'));
   try {
     const flags = ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', folder];
     const service = await startServiceOn(deployment, flags);
-    const loads: Record<string, Measured> = {};
-    for (const kind of ['evaluation', 'consent'] as const)
-      loads[kind] = await meter.measure(kind, service, deployment.total, {
-        warmUpMs,
-        measureMs: options.seconds * 1000,
-      });
+    const measured: { kind: string; load: Measured; statements: Statement[] }[] = [];
+    for (const kind of ['evaluation', 'evaluations', 'consent'] as const) {
+      await meter.measure(kind, service, deployment.total, { warmUpMs: warmUpMsOf(options), measureMs: settleMs });
+      await server.statements();
+      const timing = { warmUpMs: 0, measureMs: options.seconds * 1000 };
+      const load = await meter.measure(kind, service, deployment.total, timing);
+      measured.push({ kind, load, statements: await server.statements() });
+    }
     await service.child.end();
-    return Object.entries(loads)
-      .flatMap(([name, { window, perSecond, serverMicros, postgresMicros }]) => {
-        const { busy, costs } = readProfile(folder, window, 25);
+    return measured
+      .flatMap(({ kind, load, statements }) => {
+        const { busy, costs } = readProfile(folder, load.window, 25);
         return [
-          `${name} while profiled: ${Math.round(perSecond)}/s, main thread ${Math.round(busy * 100)} % busy, service ${serverMicros.toFixed(0)} µs and PostgreSQL ${postgresMicros.toFixed(0)} µs of CPU each`,
+          `${kind} while profiled: ${Math.round(load.perSecond)}/s, main thread ${Math.round(busy * 100)} % busy, service ${load.serverMicros.toFixed(0)} µs and PostgreSQL ${load.postgresMicros.toFixed(0)} µs of CPU each`,
           ...costs.map(({ where, share }) => `${(share * 100).toFixed(1).padStart(6)} %  ${where}`),
+          ...statements.map(
+            ({ text, calls, ms, walBytes }) =>
+              `${((ms * 1000) / load.requests).toFixed(1).padStart(6)} µs each, ${calls} calls of ${(ms / calls).toFixed(2)} ms, ${Math.round(walBytes / calls)} bytes of WAL: ${text.replaceAll(/\s+/g, ' ').trim().slice(0, 90)}`,
+          ),
+          '',
         ];
       })
       .join('\n');
@@ -105,7 +120,7 @@ const measureGrowth = async (server: Server, meter: Meter, large: Deployment, op
   const targets = [await startServiceOn(small), await startServiceOn(large)] as const;
   const [few, many]: [Measured[], Measured[]] = [[], []];
   for (let round = -1; round < options.rounds; round++) {
-    const timing = { warmUpMs: round < 0 ? warmUpMs : settleMs, measureMs: options.seconds * 1000 };
+    const timing = { warmUpMs: round < 0 ? warmUpMsOf(options) : settleMs, measureMs: options.seconds * 1000 };
     const one = await meter.measure('evaluation', targets[0], small.total, timing);
     const other = await meter.measure('evaluation', targets[1], large.total, timing);
     if (round < 0) continue;
@@ -135,7 +150,7 @@ const bench = async (options: Options, server: Server): Promise<void> => {
       `${options.rounds} rounds of ${options.seconds} s each, 64 clients (evaluations: 4), permits : denials 1 : 1; medians; load, service and PostgreSQL share the processors\n`,
   );
   const meter = await createMeter(server);
-  const profiled = options.profile ? await profileService(meter, deployment, options) : undefined;
+  const profiled = options.profile ? await profileService(server, meter, deployment, options) : undefined;
   const { measured, atHalf } = await measureAll(meter, deployment, options, progress);
   const growth = options.grow ? await measureGrowth(server, meter, deployment, options, progress) : undefined;
   await meter.end();
@@ -185,16 +200,20 @@ const bench = async (options: Options, server: Server): Promise<void> => {
 
 const main = async (): Promise<void> => {
   const options = readOptions(process.argv.slice(2));
-  const server = await startServer(() => {});
-  let ended: Promise<void> | undefined;
-  const end = (): Promise<void> => (ended ??= endChildren().then(() => server.stop()));
+  const starting = startServer({ countStatements: options.profile });
+  let ending: Promise<void> | undefined;
+  const end = (): Promise<void> =>
+    (ending ??= endChildren().then(async () => {
+      const server = await starting.catch(() => undefined);
+      await server?.stop();
+    }));
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => void end().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143)));
   try {
-    await bench(options, server);
+    await bench(options, await starting);
   } catch (error) {
     // What fails because we are ending is no news.
-    if (ended === undefined) throw error;
+    if (ending === undefined) throw error;
   } finally {
     await end();
   }
