@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-
-import { defaultPolicies } from '../support/promises-parts.ts';
+import { dropVersionComparison, rememberAnswers } from '../support/promises-faults.ts';
+import { defaultPolicies, type Faults } from '../support/promises-parts.ts';
 import { forbidLinksTo } from '../support/promises-policies.ts';
 import { createWorld, refusal, settled, type Lease, type Person, type World } from '../support/promises-world.ts';
 
@@ -279,6 +279,13 @@ const races: Record<string, Race> = {
     }
   },
 
+  'a check that starts after a withdrawal was acknowledged is denied on every instance': async (world) => {
+    const person = await world.person();
+    for (const instance of [world.a, world.b]) expect((await world.askToLink(instance, person)).decision).toBe(true);
+    await withdraw(world, person);
+    for (const instance of [world.a, world.b]) expect((await world.askToLink(instance, person)).decision).toBe(false);
+  },
+
   'a permit from before a withdrawal opens nothing after it': async (world) => {
     const person = await world.person();
     const lease = await world.lease(world.a, person);
@@ -549,6 +556,26 @@ const races: Record<string, Race> = {
     await world.expectWhole(stale.subjectId);
     await world.expectWhole(good.subjectId);
   },
+
+  'of a batch with a bad and two good changes only the bad one fails': async (world) => {
+    const people = [await world.person(), await world.person(), await world.person()];
+    const states = await Promise.all(people.map(({ subjectId }) => world.a.deps.reader.state(subjectId)));
+    world.gate.commits.length = 0;
+    const results = await Promise.allSettled(
+      people.map(({ subjectId }, index) =>
+        world.a.deps.writer.change(
+          subjectId,
+          { verb: 'test', caller: world.a.caller('crm') },
+          // U+0000 cannot be stored in jsonb: the server refuses the whole statement (22P05).
+          ({ answers }) => ({ answers: index === 1 ? { '\u0000': [] } : answers, rows: [], result: undefined }),
+          states[index],
+        ),
+      ),
+    );
+    expect(world.gate.commits).toEqual([3, 1, 1, 1]);
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    for (const { subjectId } of people) await world.expectWhole(subjectId);
+  },
 };
 
 /** What a later issue's restriction does, by SQL: on condition of the version, and asking for a review of the links. */
@@ -575,4 +602,40 @@ describe('races, in every order', () => {
   afterAll(() => world.close());
 
   test.each(Object.entries(races))('%s', (_name, race) => race(world));
+});
+
+/** The same races on instances with a planted fault: each that is named has to notice it. The control shows that nothing else broke. */
+describe('a planted fault is noticed', () => {
+  const noticed = async (faults: Faults, control: string, names: readonly string[]) => {
+    const world = await createWorld(faults);
+    try {
+      await races[control]!(world);
+      const silent: string[] = [];
+      for (const name of names)
+        await races[name]!(world).then(
+          () => silent.push(name),
+          () => {},
+        );
+      expect(silent).toEqual([]);
+    } finally {
+      await world.close();
+    }
+  };
+
+  test('when commits no longer compare versions', () =>
+    noticed({ database: dropVersionComparison }, 'a permit from before a withdrawal opens nothing after it', [
+      'a confirmation that waits before a withdrawal falls with it',
+      'a confirmation that waits behind a withdrawal is refused',
+      'a withdrawal that waits behind the last step of a confirmation',
+      'a withdrawal that waits before the last step of a confirmation',
+      'two withdrawals are both kept, in either order',
+      'a yes that waits before a withdrawal does not outlive it',
+      'a yes that waits behind a withdrawal is the last word, and forgets nothing of it',
+      'of a batch with a stale and a good change the good one commits and the stale one is decided again',
+    ]));
+
+  test('when a check may be answered with what was read 50 ms ago', () =>
+    noticed({ reader: rememberAnswers }, 'two withdrawals are both kept, in either order', [
+      'a check that starts after a withdrawal was acknowledged is denied on every instance',
+    ]));
 });

@@ -63,7 +63,8 @@ export const startParts = async (
   on: TestDatabase,
   { name, clock = systemClock, faults = {} }: { name: string; clock?: Clock; faults?: Faults },
 ) => {
-  const real = connect(on.urls.app, { connections: 6, name });
+  // Without time-outs: how long a statement waits is what these tests decide.
+  const real = connect(on.urls.app, { connections: 6, name, statementTimeoutMs: 0 });
   const database = faults.database?.(real) ?? real;
   const keys = createKeyStore(on.urls.keys, localKeyEncryption(testKeyEncryptionKeys));
   await activateFirstPolicies(database, await defaultPolicies());

@@ -38,6 +38,8 @@ export const connect = (
   const sql = postgres(url, {
     max: options.connections,
     prepare,
+    // Asking for the types of arrays at each connect, when the server ends that connection, is a rejection that nobody handles: it would end us.
+    fetch_types: false,
     connect_timeout: 3,
     // postgres.js waits up to 20 s between tries by default; a restarted server should be found at once.
     backoff: () => 0.1,
