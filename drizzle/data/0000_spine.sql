@@ -181,7 +181,8 @@ CREATE TABLE "obligation" (
 );
 --> statement-breakpoint
 ALTER TABLE "deployment" ADD CONSTRAINT "deployment_policy_digest_policy_set_digest_fk" FOREIGN KEY ("policy_digest") REFERENCES "public"."policy_set"("digest") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-CREATE INDEX "denial_decided" ON "denial" USING btree ("decided_at");--> statement-breakpoint
+CREATE INDEX "denial_decided" ON "denial" USING brin ("decided_at");--> statement-breakpoint
+CREATE INDEX "permit_decided" ON "permit" USING brin ("decided_at");--> statement-breakpoint
 CREATE INDEX "identifier_subject" ON "identifier" USING btree ("subject_id");--> statement-breakpoint
 CREATE INDEX "subject_state_review" ON "subject_state" USING btree ("review_at") WHERE review_at is not null;--> statement-breakpoint
 CREATE INDEX "subject_state_linked" ON "subject_state" USING btree ("subject_id") WHERE links <> '[]'::jsonb;--> statement-breakpoint

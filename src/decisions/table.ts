@@ -16,7 +16,11 @@ export const permit = pgTable(
     decidedAt: instant('decided_at').notNull(),
     leaseEndsAt: instant('lease_ends_at').notNull(),
   },
-  (table) => [primaryKey({ columns: [table.subjectId, table.id] })],
+  (table) => [
+    primaryKey({ columns: [table.subjectId, table.id] }),
+    // Rows come in the order of their time: BRIN finds the minutes around a decision and costs a check nothing.
+    index('permit_decided').using('brin', table.decidedAt),
+  ],
 );
 
 /** Answered checks that denied, without identifiers and with one side at most, so that the two sides cannot be joined. Append-only. */
@@ -34,5 +38,8 @@ export const denial = pgTable(
     rules: json('rules').notNull(),
     decidedAt: instant('decided_at').notNull(),
   },
-  (table) => [primaryKey({ columns: [table.subjectId, table.id] }), index('denial_decided').on(table.decidedAt)],
+  (table) => [
+    primaryKey({ columns: [table.subjectId, table.id] }),
+    index('denial_decided').using('brin', table.decidedAt),
+  ],
 );
