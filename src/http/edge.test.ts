@@ -1,5 +1,7 @@
+import { Hono } from 'hono';
 import { expect, test, vi } from 'vitest';
 import { answer } from './answer.ts';
+import type { HttpEnv } from './env.ts';
 import { appOf, listen, membersOf, routes } from './test-support.ts';
 
 const ok = routes({ '/v1/subjects/{subjectId}': (c) => answer(c, 200, '{}', 'application/json') });
@@ -82,6 +84,14 @@ test('a draining instance refuses with 503 and says so to those who ask for its 
   expect([refused.status, (await membersOf(refused))['code']]).toEqual([503, 'http.draining']);
   expect([refused.headers.get('retry-after'), refused.headers.get('connection')]).toEqual(['1', 'close']);
   expect(await (await app.request('/readyz')).text()).toBe('{}');
+});
+
+test('an access line is JSON also where the pattern holds a regular expression', async () => {
+  const lines: string[] = [];
+  const asset = new Hono<HttpEnv>().get('/assets/:name{.+\\.js}', (c) => c.text('x'));
+  const { app } = appOf([asset], { writeAccess: (line) => lines.push(line) });
+  expect((await app.request('/assets/a.js')).status).toBe(200);
+  expect(lines.map((line) => JSON.parse(line).route)).toEqual(['/assets/:name{.+\\.js}']);
 });
 
 test('a handler that finds nothing may say so through Hono', async () => {
