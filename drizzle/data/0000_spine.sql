@@ -185,6 +185,6 @@ CREATE INDEX "denial_decided" ON "denial" USING brin ("decided_at");--> statemen
 CREATE INDEX "permit_decided" ON "permit" USING brin ("decided_at");--> statement-breakpoint
 CREATE INDEX "identifier_subject" ON "identifier" USING btree ("subject_id");--> statement-breakpoint
 CREATE INDEX "subject_state_review" ON "subject_state" USING btree ("review_at") WHERE review_at is not null;--> statement-breakpoint
-CREATE INDEX "subject_state_linked" ON "subject_state" USING btree ("subject_id") WHERE links <> '[]'::jsonb;--> statement-breakpoint
+CREATE INDEX "subject_state_linked" ON "subject_state" USING btree ("reviewed_policy") WHERE links <> '[]'::jsonb;--> statement-breakpoint
 CREATE INDEX "obligation_queue" ON "obligation" USING btree ("system","next_attempt_at") WHERE acknowledged_at is null;--> statement-breakpoint
 CREATE INDEX "obligation_of_system" ON "obligation" USING btree ("system","id");

@@ -28,7 +28,7 @@ export const subjectState = pgTable(
       .on(table.reviewAt)
       .where(sql`review_at is not null`),
     index('subject_state_linked')
-      .on(table.subjectId)
+      .on(table.reviewedPolicy)
       .where(sql`links <> '[]'::jsonb`),
   ],
 );
