@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { linkQuestion, play } from './demo/journey.ts';
 import { narrator } from './demo/narrator.ts';
 import { setStage, type Stage } from './demo/stage.ts';
@@ -54,6 +53,8 @@ const main = async (once: boolean): Promise<void> => {
       .catch((error: unknown) => narrator.failure((error as Error).message))
       .then(() => process.exit(exitCode)));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0));
+  // `npm run demo | head`: nobody listens any more.
+  process.stdout.on('error', () => void end(0));
 
   try {
     const stage = await staging;
@@ -70,6 +71,10 @@ const main = async (once: boolean): Promise<void> => {
 };
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { once: { type: 'boolean', default: false } } });
-  await main(values.once);
+  const words = process.argv.slice(2);
+  if (words.every((word) => word === '--once')) await main(words.length > 0);
+  else {
+    narrator.failure('The demo takes --once (play and end) or nothing (play and stay up).');
+    process.exitCode = 2;
+  }
 }

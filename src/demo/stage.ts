@@ -34,8 +34,8 @@ const clearLeftovers = async (): Promise<void> => {
     const folder = join(tmpdir(), name);
     const found = statSync(folder, { throwIfNoEntry: false });
     // One that another demo is just making, or removing, is no leftover.
-    const untouchedMs = systemClock.now().epochMilliseconds - (found?.mtimeMs ?? Infinity);
-    if (found?.uid !== process.getuid?.() || untouchedMs < 60_000) continue;
+    if (!found?.isDirectory() || systemClock.now().epochMilliseconds - found.mtimeMs < 60_000) continue;
+    if (process.getuid && found.uid !== process.getuid()) continue;
     if (livingNotes(join(folder, 'users')).length > 0) continue;
     await startEmbeddedPostgres({ dataFolder: folder, log: quiet }).then(
       (server) => server.stop(),
