@@ -1,14 +1,7 @@
-export { addAnswer, answersFor, everything, type Answer, type Answers, type Scope } from './answers.ts';
-export { consentStatus, type ConsentCode, type ConsentStatus } from './consent-status.ts';
-export { answersAsOf, readEvent, readHistory, statusOfAll } from './read-history.ts';
-export {
-  methods,
-  recordEvent,
-  type Consequence,
-  type ConsentDeps,
-  type GroundEnded,
-  type RecordedEvent,
-} from './record-event.ts';
+export { answersFor, everything, type Answers, type Scope } from './answers.ts';
+export { consentStatus, type ConsentStatus } from './consent-status.ts';
+export { answersAsOf } from './read-history.ts';
+export { type Consequence, type ConsentDeps, type GroundEnded, type RecordedEvent } from './record-event.ts';
 export { recordConsent } from './record-consent.ts';
 export { consentRoutes } from './routes.ts';
 export { objectToPurpose, withdrawConsent } from './withdraw-consent.ts';

@@ -1,7 +1,7 @@
-export { confirmLink, type Link, type LinkageDeps } from './confirm-link.ts';
+export { confirmLink, type LinkageDeps } from './confirm-link.ts';
 export { dropLink } from './drop-link.ts';
 export { unlinkWhatFell } from './fall.ts';
-export { halvesOf, type Half } from './half.ts';
+export { halvesOf } from './half.ts';
 export { readLinks } from './read-links.ts';
 export { findLinked } from './find-linked.ts';
 export { linkRoutes } from './routes.ts';

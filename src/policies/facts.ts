@@ -23,7 +23,6 @@ const consentStates = [
   'not-informed',
   'scope-missing',
 ] as const;
-export type ConsentState = (typeof consentStates)[number];
 
 const person = {
   known: z.boolean().meta({ description: 'we have a record of this person' }),

@@ -1,7 +1,7 @@
 export * from './change-subject.ts';
 export * from './deps.ts';
 export * from './errors.ts';
-export { blindIndex, formatIdentifier, parseIdentifier, type Identifier, type Namespaces } from './identifier.ts';
+export { blindIndex, parseIdentifier, type Identifier } from './identifier.ts';
 export * from './prove-control.ts';
 export * from './read-subjects.ts';
 export { subjectRoutes } from './routes.ts';

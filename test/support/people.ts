@@ -47,11 +47,3 @@ export const linkAccount = async (app: TestApp, customer: string, account: strin
   const body = { leaseId: permit.context.lease.id, customer, identity: account };
   return created(app.call('POST', '/v1/links', { as: 'community-desk', body }));
 };
-
-/** A withdrawal of the customer's yes to linking on one platform, or everywhere. */
-export const withdrawLinking = (app: TestApp, customer: string, platform?: string) =>
-  created(
-    app.call('POST', '/v1/consents/withdraw', {
-      body: { subject: customer, purpose: 'profile-linking', scope: platform ? { platform } : {}, method: 'web-form' },
-    }),
-  );

@@ -3,8 +3,6 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import { AppError } from '../errors.ts';
 import { translated } from './errors.ts';
 
-export type Sql = postgres.Sql;
-
 /**
  * One row set of one statement. The service never opens a conversation (`begin`): postgres.js 3.4.9 throws an uncatchable
  * TypeError when the server drops a connection inside one, and one statement is all or nothing anyway.
