@@ -67,7 +67,15 @@ export const describe = (figures: readonly Figure[], targets: readonly Target[])
     const number = reached >= 1000 ? whole(reached) : reached.toFixed(2);
     return `${met ? 'met   ' : 'missed'}  ${what}: ${number}${unit}, target ${least ? '≥' : '≤'} ${limit >= 1000 ? whole(limit) : limit}${unit}`;
   });
-  return [...rows.map((row) => right(row, widths)), '', ...judged].join('\n');
+  const byName = new Map(figures.map((figure) => [figure.name, figure.serverMicros]));
+  const cpu = (baseline: string, name: string): string =>
+    `${baseline} : ${name} ${(byName.get(baseline)! / byName.get(name)!).toFixed(2)}`;
+  return [
+    ...rows.map((row) => right(row, widths)),
+    `CPU of the server's process alone, which a busy machine changes less: ${cpu('echo', 'evaluation')}, ${cpu('insert', 'consent')}`,
+    '',
+    ...judged,
+  ].join('\n');
 };
 
 const rounded = (value: number, digits: number): number => Number(value.toFixed(digits));
