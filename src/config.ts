@@ -12,6 +12,13 @@ export class ConfigInvalid extends AppError {
 const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres://');
 const flag = z.enum(['true', 'false']);
 
+/** AuthZEN 1.0 section 9.2.3 and RFC 8414 section 2: an identifier is https; plain http is for trying out. */
+function isSecureBase(text: string): boolean {
+  const url = URL.parse(text);
+  const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url?.hostname ?? '');
+  return url !== null && url.search === '' && url.hash === '' && (url.protocol === 'https:' || loopback);
+}
+
 /** Every variable of the environment that the service reads; the README's table is made of these. */
 export const environmentSchema = z.object({
   DATABASE_URL: postgresUrl.optional().meta({
@@ -54,8 +61,12 @@ export const environmentSchema = z.object({
     .meta({ description: 'Folder with the policies, activated at the first start only.' }),
   BASE_URL: z
     .url({ protocol: /^https?$/ })
+    .refine(
+      isSecureBase,
+      'must be https (http only on this machine), without query or fragment: callers compare it with what they ask for',
+    )
     .optional()
-    .meta({ description: 'Where callers reach the service; issuer of tokens. `http://HOST:PORT` if absent.' }),
+    .meta({ description: 'Where callers reach the service, https; issuer of tokens. `http://HOST:PORT` if absent.' }),
   HOST: z.string().default('127.0.0.1').meta({ description: 'Address to listen on.' }),
   PORT: z.coerce
     .number()
