@@ -14,7 +14,7 @@ const sweeper: Caller = { system: 'askfirst', clientId: 'askfirst' };
 /** Completes a pending half whose confirmation died on the way, if it is still permitted; drops it else. */
 const completeOrDrop = async (deps: LinkageDeps, half: Half, subjectId: string): Promise<void> => {
   const permit = await readPermit(deps.database, half.permitSubjectId, half.leaseId);
-  const decision = permit?.decisions.find((one) => one.identity?.blindIndex === half.identityRef);
+  const decision = permit?.decisions.find(({ id }) => id === half.linkId);
   if (!permit || !decision) return dropLink(deps, sweeper, half, subjectId);
   try {
     await completeLink(deps, { caller: sweeper, permit, decision }, half, subjectId);
@@ -55,7 +55,7 @@ const tellOther = async (deps: LinkageDeps, half: Half, subjectId: string): Prom
  */
 const suspendIfGroundless = async (deps: LinkageDeps, half: Half, subjectId: string): Promise<boolean> => {
   const permit = await readPermit(deps.database, half.permitSubjectId, half.leaseId);
-  const decision = permit?.decisions.find((one) => one.identity?.blindIndex === half.identityRef);
+  const decision = permit?.decisions.find(({ id }) => id === half.linkId);
   const checked = permit && decision && (await recheckPermit(deps, permit.system, decision));
   const now = deps.clock.now();
   let reviewed = true;

@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from './support/app.ts';
+import { agreeToLinking, linkQuestion, proveControl } from './support/people.ts';
+
+/** Gaps that a reading of the code found: each of these failed before it was closed. */
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await startTestApp();
+});
+afterAll(() => app.close());
+
+const register = async (...identifiers: string[]): Promise<string> => {
+  const body = { identifiers: identifiers.map((identifier) => ({ identifier })) };
+  const answer = await app.call('POST', '/v1/subjects', { body });
+  expect(answer.status, JSON.stringify(answer.body)).toBeLessThan(300);
+  return answer.body.subjectId;
+};
+
+const statusesOf = async (subjectId: string): Promise<string[]> => {
+  const { body } = await app.call('GET', `/v1/subjects/${subjectId}/links`, { as: 'community-desk' });
+  return body.links.map(({ status }: { status: string }) => status);
+};
+
+test('a link is looked at by its own question, not by another of the batch that permitted it', async () => {
+  const account = 'facebook:7000000001';
+  const subjectId = await register('crm:batch');
+  await agreeToLinking(app, 'crm:batch', 'facebook');
+  await proveControl(app, 'crm:batch', account);
+  const inform = { subject: 'crm:batch', purpose: 'customer-service', decision: 'informed', method: 'web-form' };
+  await app.call('POST', '/v1/consents', { body: { ...inform, notice: { version: 1, language: 'en' } } });
+  const { subject, resource } = linkQuestion('crm:batch', account);
+  const { body } = await app.call('POST', '/access/v1/evaluations', {
+    as: 'community-desk',
+    body: {
+      subject,
+      resource,
+      evaluations: [
+        {
+          action: { name: 'collect' },
+          context: {
+            purpose: 'customer-service',
+            customer: 'crm:batch',
+            channel: 'thread',
+            visibility: 'public',
+            inReplyTo: { openedBySubject: true, days: 1 },
+          },
+        },
+        { action: { name: 'link' }, context: { purpose: 'profile-linking', customer: 'crm:batch' } },
+      ],
+    },
+  });
+  expect(body.evaluations, JSON.stringify(body)).toMatchObject([{ decision: true }, { decision: true }]);
+  const { lease } = body.evaluations[1].context;
+  const confirmation = { leaseId: lease.id, customer: 'crm:batch', identity: account };
+  const link = await app.call('POST', '/v1/links', { as: 'community-desk', body: confirmation });
+  expect(link.body.status, JSON.stringify(link.body)).toBe('active');
+
+  await register('crm:batch-other');
+  await proveControl(app, 'crm:batch-other', account);
+  await expect.poll(() => statusesOf(subjectId), { timeout: 12_000 }).toEqual(['suspended']);
+}, 20_000);
