@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { agreeToLinking, linkQuestion, proveControl } from './support/people.ts';
@@ -60,3 +61,32 @@ test('a link is looked at by its own question, not by another of the batch that 
   await proveControl(app, 'crm:batch-other', account);
   await expect.poll(() => statusesOf(subjectId), { timeout: 12_000 }).toEqual(['suspended']);
 }, 20_000);
+
+test('a link ends with the yes of a hop of its chain, where that one runs out before the others', async () => {
+  const account = 'facebook:7000000002';
+  const subjectId = await register('crm:hop');
+  await register('x:70000002');
+  await agreeToLinking(app, 'crm:hop', 'facebook');
+  // Valid for two years, of which four seconds are left.
+  const occurredAt = Temporal.Now.zonedDateTimeISO('UTC').add({ seconds: 4 }).subtract({ years: 2 }).toInstant();
+  await app.call('POST', '/v1/consents', {
+    body: {
+      subject: 'crm:hop',
+      purpose: 'profile-linking',
+      scope: { platform: 'x' },
+      decision: 'given',
+      notice: { version: 1, language: 'en' },
+      method: 'web-form',
+      occurredAt: occurredAt.toString(),
+    },
+  });
+  await proveControl(app, 'crm:hop', account);
+  const asked = linkQuestion('crm:hop', account, { chain: ['x:70000002'] });
+  const permit = await app.call('POST', '/access/v1/evaluation', { as: 'community-desk', body: asked });
+  expect(permit.body.decision, JSON.stringify(permit.body)).toBe(true);
+  const confirmation = { leaseId: permit.body.context.lease.id, customer: 'crm:hop', identity: account };
+  const link = await app.call('POST', '/v1/links', { as: 'community-desk', body: confirmation });
+  expect(link.body.status, JSON.stringify(link.body)).toBe('active');
+  await sleep(4_000);
+  await expect.poll(() => statusesOf(subjectId), { timeout: 12_000 }).toEqual(['suspended']);
+}, 25_000);

@@ -12,6 +12,8 @@ export type Assembled = {
   identity: Side | undefined;
   /** The answer that a permit rests on. */
   consent: ConsentStatus | undefined;
+  /** What holds for both sides and for each hop: where any of them ends, a permit does. */
+  grounds: readonly (ConsentStatus | undefined)[];
 };
 
 const nobody: Side = {
@@ -45,10 +47,11 @@ const personOf = (side: Side, status: ConsentStatus | undefined) => ({
 });
 
 /**
- * A hop of a chain. On a platform the customer's yes for that platform must cover it, and whoever owns the account there must not have said no;
+ * What holds for a hop of a chain. On a platform the customer's yes for that platform must cover it, and whoever owns the account
+ * there must not have said no;
  * a mailbox or a number is covered by its owner alone, who is the customer or somebody else.
  */
-const hopOf = (
+const statusOfHop = (
   hop: Named,
   side: Side,
   customer: Side,
@@ -56,13 +59,12 @@ const hopOf = (
   purpose: Purpose,
   catalogue: Catalogue,
   at: number,
-) => {
+): ConsentStatus => {
   const onPlatform = catalogue.platforms.has(hop.namespace);
   const scope = onPlatform ? { ...asked, platform: hop.namespace } : asked;
   const own = statusOf(side, purpose, scope, at);
   const ofCustomer = onPlatform || (side.subjectId !== null && side.subjectId === customer.subjectId);
-  const speaks = ofCustomer && own.code !== 'live-no' ? statusOf(customer, purpose, scope, at) : own;
-  return { ...personOf(side, speaks), namespace: hop.namespace };
+  return ofCustomer && own.code !== 'live-no' ? statusOf(customer, purpose, scope, at) : own;
 };
 
 type HalfSeen = { linkId: string; identityRef: string; side: string; status: Facts['link'] };
@@ -110,6 +112,9 @@ export const assembleFacts = (
 
   const customerStatus = purpose && customer ? statusOf(customer, purpose, scope, at) : undefined;
   const identityStatus = purpose && identity ? statusOf(identity, purpose, scope, at) : undefined;
+  const hopStatuses = question.chain.map((hop, index) =>
+    purpose && lookedUp ? statusOfHop(hop, hops[index]!, customer ?? nobody, scope, purpose, catalogue, at) : undefined,
+  );
   const platform = identityName && catalogue.platforms.get(identityName.namespace);
 
   const facts: Facts = {
@@ -143,11 +148,17 @@ export const assembleFacts = (
         }
       : noIdentity,
     link: linkBetween(customer, identity, identityName),
-    chain: question.chain.map((hop, index) =>
-      purpose && lookedUp
-        ? hopOf(hop, hops[index]!, customer ?? nobody, scope, purpose, catalogue, at)
-        : { ...personOf(nobody, undefined), namespace: hop.namespace },
-    ),
+    chain: question.chain.map((hop, index) => ({
+      ...personOf(hops[index]!, hopStatuses[index]),
+      namespace: hop.namespace,
+    })),
   };
-  return { facts, scope, customer, identity, consent: customerName ? customerStatus : identityStatus };
+  return {
+    facts,
+    scope,
+    customer,
+    identity,
+    consent: customerName ? customerStatus : identityStatus,
+    grounds: [customerStatus, identityStatus, ...hopStatuses],
+  };
 };

@@ -9,7 +9,7 @@ import {
   type Verdict,
 } from '../policies/index.ts';
 import type { Side, SubjectReader } from '../subjects/index.ts';
-import { assembleFacts } from './assemble-facts.ts';
+import { assembleFacts, type Assembled } from './assemble-facts.ts';
 import { keysOf, type Named, type Question } from './prepare.ts';
 import type { PermittedDecision, StoredName } from './record-permits.ts';
 
@@ -59,6 +59,12 @@ export const questionOf = (decision: PermittedDecision, system: string, catalogu
   };
 };
 
+/** When the passing of time alone may end what is permitted now; epoch milliseconds. */
+const earliestEnd = (grounds: Assembled['grounds']): number | undefined => {
+  const ends = grounds.flatMap((status) => (status?.until === undefined ? [] : [status.until]));
+  return ends.length === 0 ? undefined : Math.min(...ends);
+};
+
 export type Rechecked = {
   verdict: Verdict;
   customer: Side;
@@ -85,7 +91,7 @@ export const recheckPermit = async (
       catalogue = active;
       continue;
     }
-    const { facts, customer, identity, consent } = assembleFacts(
+    const { facts, customer, identity, grounds } = assembleFacts(
       question,
       read.sides,
       catalogue,
@@ -95,7 +101,7 @@ export const recheckPermit = async (
       verdict: catalogue.decide(facts),
       customer: customer!,
       identity: identity!,
-      groundEndsAt: consent?.until,
+      groundEndsAt: earliestEnd(grounds),
       policyDigest: catalogue.digest,
     };
   }
