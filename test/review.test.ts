@@ -90,3 +90,22 @@ test('a link ends with the yes of a hop of its chain, where that one runs out be
   await sleep(4_000);
   await expect.poll(() => statusesOf(subjectId), { timeout: 12_000 }).toEqual(['suspended']);
 }, 25_000);
+
+test('a no to everything tells nobody to stop what it does not reach: contracts and legal obligations', async () => {
+  const subjectId = await register('crm:all');
+  const notice = { version: 1, language: 'en' };
+  for (const [purpose, decision] of [
+    ['customer-service', 'informed'],
+    ['newsletter', 'given'],
+  ])
+    await app.call('POST', '/v1/consents', {
+      body: { subject: 'crm:all', purpose, decision, notice, method: 'web-form' },
+    });
+  const all = { subject: 'crm:all', purpose: '*', method: 'web-form' };
+  expect((await app.call('POST', '/v1/consents/withdraw', { body: all })).status).toBe(201);
+  const told = await app.db.query<{ purpose: string }>(
+    `select distinct facts->>'purpose' as purpose from obligation where subject_id = $1`,
+    [subjectId],
+  );
+  expect(told).toEqual([{ purpose: 'newsletter' }]);
+});

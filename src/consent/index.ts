@@ -1,4 +1,4 @@
-export { answersFor, everything, type Answers, type Scope } from './answers.ts';
+export { answersFor, everything, recordedAct, type Answers, type Scope } from './answers.ts';
 export { consentStatus, type ConsentStatus } from './consent-status.ts';
 export { answersAsOf } from './read-history.ts';
 export { type Consequence, type ConsentDeps, type GroundEnded, type RecordedEvent } from './record-event.ts';

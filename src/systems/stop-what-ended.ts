@@ -1,4 +1,4 @@
-import { answersFor, everything, type Consequence } from '../consent/index.ts';
+import { answersFor, everything, recordedAct, type Consequence } from '../consent/index.ts';
 import type { Ids } from '../kernel/ids.ts';
 import { row, type Row } from '../subjects/index.ts';
 import { newObligation, systemsToTell } from './obligation.ts';
@@ -15,7 +15,11 @@ export const stopWhatEnded =
   (ids: Ids): Consequence =>
   (ended) => {
     const now = Temporal.Instant.fromEpochMilliseconds(ended.at);
-    const purposes = ended.purpose === everything ? [...ended.catalogue.purposes.keys()] : [ended.purpose];
+    // Contracts and legal obligations stand: a no to everything does not reach them either.
+    const reached = [...ended.catalogue.purposes.values()].filter(
+      ({ legalBasis }) => recordedAct('no', legalBasis) === 'no',
+    );
+    const purposes = ended.purpose === everything ? reached.map(({ id }) => id) : [ended.purpose];
     const used = purposes.filter((purpose) => answersFor(ended.before, purpose).some(({ act }) => act !== 'no'));
     const rows = used.flatMap((purpose) =>
       systemsToTell(ended.catalogue.systems.values(), purpose).map((system) =>
