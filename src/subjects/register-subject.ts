@@ -13,12 +13,25 @@ const owners = (deps: SubjectDeps, references: readonly Reference[]): Promise<Ow
     [arrayLiteral(references.map((reference) => `"\\\\x${reference.blindIndex}"`))],
   );
 
+/** An identifier of a registration. */
+type Registered = Reference & { shared?: boolean | undefined; observedAt?: string | undefined };
+
+/** Two spellings of one identifier are one; whoever calls it shared once has said that it proves nothing. */
+const distinct = (references: readonly Registered[]): Registered[] => {
+  const byIndex = new Map<string, Registered>();
+  for (const one of references) {
+    const same = byIndex.get(one.blindIndex);
+    byIndex.set(one.blindIndex, same ? { ...same, shared: same.shared || one.shared } : one);
+  }
+  return [...byIndex.values()];
+};
+
 /** Adds identifiers to a subject. Those that somebody else took meanwhile are left with them; a handle goes to whoever used it last. */
 const claim = async (
   deps: SubjectDeps,
   caller: Caller,
   subjectId: string,
-  references: readonly (Reference & { shared?: boolean | undefined; observedAt?: string | undefined })[],
+  references: readonly Registered[],
 ): Promise<void> => {
   const key = await deps.keys.createSubjectKey(subjectId);
   const rows = references.map((reference) => ({
@@ -50,12 +63,12 @@ export const registerSubject = async (
   deps: SubjectDeps,
   caller: Caller,
   input: {
-    references: readonly (Reference & { shared?: boolean | undefined; observedAt?: string | undefined })[];
+    references: readonly Registered[];
     subjectId?: string;
     idempotency?: IdempotencyMark | undefined;
   },
 ): Promise<{ subjectId: string; created: boolean }> => {
-  const { references } = input;
+  const references = distinct(input.references);
   const lasting = references.filter((reference) => !reference.handle);
   const known = await owners(deps, lasting);
   const subjectIds = new Set(known.map((owner) => owner.subjectId));
