@@ -63,8 +63,8 @@ const changeWhilePermitted = async (
   confirmation: Confirmation,
   side: 'customer' | 'identity',
   subjectId: string,
-  decide: (state: SubjectState, checked: Rechecked) => Change<Half>,
-): Promise<Half> => {
+  decide: (state: SubjectState, checked: Rechecked) => ReturnType<typeof placeHalf>,
+): Promise<ReturnType<typeof placeHalf>['result']> => {
   const { caller, permit, decision } = confirmation;
   for (let attempt = 0; attempt < 50; attempt++) {
     const checked = await recheckPermit(deps, permit.system, decision);
@@ -80,26 +80,36 @@ const changeWhilePermitted = async (
   throw new SubjectContended();
 };
 
-/**
- * Puts a half into a state. What the same system linked between the same two before gives way to it, but for what it still has to
- * undo; links of other systems stay, or those would never hear of a withdrawal.
- */
-const placeHalf = (deps: LinkageDeps, state: SubjectState, half: Half): Change<Half> => {
-  const givesWay = (other: Half) =>
-    isSame(other, half) ||
-    (other.status !== 'unlink-due' &&
-      other.side === half.side &&
-      other.system === half.system &&
-      other.identityRef === half.identityRef &&
-      other.otherSubjectId === half.otherSubjectId);
-  const links = [...halvesOf(state.links).filter((other) => !givesWay(other)), half];
+/** Puts a half into a state, in the place of an earlier one of the same link. `over`: halves that give way to it. */
+const placeHalf = (
+  deps: LinkageDeps,
+  state: SubjectState,
+  half: Half,
+  over: readonly Half[] = [],
+): Change<{ half: Half; over: readonly Half[] }> => {
+  const links = [...halvesOf(state.links).filter((other) => !isSame(other, half) && !over.includes(other)), half];
   return {
     links,
     reviewAt: reviewAt(links, deps.clock.now().epochMilliseconds),
-    rows: [halfEvent(deps.ids.uuid(), half, half.status, 'confirmed')],
-    result: half,
+    rows: [
+      halfEvent(deps.ids.uuid(), half, half.status, 'confirmed'),
+      ...over.map((other) => halfEvent(deps.ids.uuid(), other, 'lapsed', 'confirmed')),
+    ],
+    result: { half, over },
   };
 };
+
+/**
+ * What the same system linked between the same two before gives way to a link that becomes live, and not before that; only what it still
+ * has to undo stays. Links of other systems stay too, or those would never hear of a withdrawal.
+ */
+const givesWay = (other: Half, half: Half): boolean =>
+  other.linkId !== half.linkId &&
+  other.status !== 'unlink-due' &&
+  other.side === half.side &&
+  other.system === half.system &&
+  other.identityRef === half.identityRef &&
+  other.otherSubjectId === half.otherSubjectId;
 
 /** A repeated confirmation answers the link, but only while it lives on both sides and would still be permitted. */
 const confirmAgain = async (
@@ -172,7 +182,8 @@ export const confirmLink = async (
     await changeWhilePermitted(deps, confirmation, 'customer', state.subjectId, (current) => {
       // A no in between voided every lease granted before it, also where a new yes followed.
       if (current.leaseFloor > permit.version) throw new GroundEndedMeanwhile([]);
-      return placeHalf(deps, current, half);
+      const mine = halvesOf(current.links).find((other) => isSame(other, half));
+      return placeHalf(deps, current, mine?.status === 'active' ? mine : half);
     });
   return completeLink(deps, confirmation, half, state.subjectId);
 };
@@ -199,12 +210,25 @@ export const completeLink = async (
         otherSubjectId: customerSubjectId,
       });
     });
-    const active = await changeWhilePermitted(deps, confirmation, 'customer', customerSubjectId, (current, checked) => {
-      const mine = halvesOf(current.links).find((other) => isSame(other, half));
-      if (mine?.status !== 'pending' && mine?.status !== 'active') throw new GroundEndedMeanwhile([]);
-      const ground = checked.groundEndsAt === undefined ? {} : { groundEndsAt: checked.groundEndsAt };
-      return placeHalf(deps, current, { ...lasting, status: 'active', ...ground });
-    });
+    const { half: active, over } = await changeWhilePermitted(
+      deps,
+      confirmation,
+      'customer',
+      customerSubjectId,
+      (current, checked) => {
+        const mine = halvesOf(current.links).find((other) => isSame(other, half));
+        if (mine?.status !== 'pending' && mine?.status !== 'active') throw new GroundEndedMeanwhile([]);
+        const ground = checked.groundEndsAt === undefined ? {} : { groundEndsAt: checked.groundEndsAt };
+        const live: Half = { ...lasting, status: 'active', ...ground };
+        return placeHalf(
+          deps,
+          current,
+          live,
+          halvesOf(current.links).filter((other) => givesWay(other, live)),
+        );
+      },
+    );
+    for (const other of over) await dropLink(deps, confirmation.caller, other, customerSubjectId);
     return linkOf(active, customerSubjectId);
   } catch (error) {
     if (error instanceof GroundEndedMeanwhile) await dropLink(deps, confirmation.caller, half, customerSubjectId);

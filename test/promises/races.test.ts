@@ -525,6 +525,31 @@ const races: Record<string, Race> = {
     expect(await world.activeLinks(person)).toEqual([]);
   },
 
+  'a confirmation whose instance dies takes nothing from the link that is there': async (world) => {
+    const person = await world.person();
+    const { linkId } = await confirm(world, await world.lease(world.a, person));
+    for (const commits of [1, 2]) {
+      const lease = await world.lease(world.b, person);
+      world.gate.dieAfter(commits);
+      expect((await settled(confirm(world, lease))).status).toBe('rejected');
+      world.gate.dieAfter(undefined);
+      expect(await world.activeLinks(person)).toEqual([linkId]);
+    }
+    await withdraw(world, person);
+    expect(await world.activeLinks(person)).toEqual([]);
+    expect(await world.toldToUnlink(person)).toContain('community-desk');
+  },
+
+  'a refused confirmation takes nothing from the link that is there': async (world) => {
+    const person = await world.person();
+    const { linkId } = await confirm(world, await world.lease(world.a, person));
+    const lease = await world.lease(world.b, person);
+    // About something else, so that the link keeps its ground; but every open lease is void.
+    await world.b.withdraw({ subject: person.account, purpose: 'profile-enrichment' });
+    expect(refusal(await settled(confirm(world, lease)))).toBe(ended);
+    expect(await world.activeLinks(person)).toEqual([linkId]);
+  },
+
   'of a batch with a stale and a good change the good one commits and the stale one is decided again': async (
     world,
   ) => {
