@@ -421,9 +421,8 @@ const races: Record<string, Race> = {
       await world.a.give({ subject: person.customer, purpose: 'profile-enrichment' });
       const { linkId } = await confirm(world, await world.lease(world.a, person));
       const enrich = () =>
-        world.b.ask({
+        world.b.ask('crm', {
           action: 'enrich',
-          system: 'crm',
           resource: person.account,
           context: {
             purpose: 'profile-enrichment',
@@ -548,6 +547,24 @@ const races: Record<string, Race> = {
     await world.b.withdraw({ subject: person.account, purpose: 'profile-enrichment' });
     expect(refusal(await settled(confirm(world, lease)))).toBe(ended);
     expect(await world.activeLinks(person)).toEqual([linkId]);
+  },
+
+  'a link whose permit came in a batch is reviewed by its own question': async (world) => {
+    const person = await world.person('instagram');
+    await world.a.give({ subject: person.customer, purpose: 'profile-enrichment' });
+    await confirm(world, await world.lease(world.a, person, 'crm'), 'crm');
+    const about = { customer: person.customer, visibility: 'public', sources: ['profile-page'] };
+    const [enrich, link] = await world.a.askAll('crm', [
+      { action: 'enrich', resource: person.account, context: { purpose: 'profile-enrichment', ...about } },
+      { action: 'link', resource: person.account, context: { purpose: 'profile-linking', customer: person.customer } },
+    ]);
+    expect([enrich!.decision, link!.decision]).toEqual([true, true]);
+    const { lease } = link!.context as { lease: { id: string } };
+    await confirm(world, { leaseId: lease.id, customer: person.customer, identity: person.account }, 'crm');
+    expect(await world.activeLinks(person)).toHaveLength(1);
+    await world.b.activate(forbidLinksTo(await defaultPolicies(), 'instagram'));
+    await reviewed(world);
+    expect(await world.activeLinks(person)).toEqual([]);
   },
 
   'of a batch with a stale and a good change the good one commits and the stale one is decided again': async (

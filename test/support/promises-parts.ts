@@ -1,5 +1,12 @@
 import { projectFolder } from '../../src/config.ts';
-import { recordConsent, withdrawConsent, type ConsentDeps } from '../../src/consent/index.ts';
+import {
+  consentRoutes,
+  recordConsent,
+  withdrawConsent,
+  type ConsentDeps,
+  type RecordedEvent,
+} from '../../src/consent/index.ts';
+import { createReplayOrRun, type IdempotencyRecord } from '../../src/http/index.ts';
 import { createDenialRecorder, createPermitRecorder, evaluate, type DecisionDeps } from '../../src/decisions/index.ts';
 import { systemClock, type Clock } from '../../src/kernel/clock.ts';
 import { localKeyEncryption } from '../../src/kernel/crypto/key-encryption.ts';
@@ -53,7 +60,7 @@ export type Said = {
   occurredAt?: string;
 };
 
-type Question = { action: string; system: string; resource: string; context: Record<string, unknown> };
+type Question = { action: string; resource: string; context: Record<string, unknown> };
 
 /**
  * One instance of the service from its real parts, with a pool of its own and without the HTTP edge. `name` is the
@@ -103,11 +110,60 @@ export const startParts = async (
     ...(occurredAt === undefined ? {} : { occurredAt }),
   });
 
+  // The real route of recording: it alone answers a repeated Idempotency-Key.
+  const consents = consentRoutes(
+    {
+      authenticate: (c) => {
+        const all = { ...caller('crm'), scopes: ['consents:write' as const], issuedAt: 0, expiresAt: 0 };
+        c.set('caller', all);
+        return Promise.resolve(all);
+      },
+      limit: () => undefined,
+    },
+    {
+      ...deps,
+      catalogue: () => policySets.current(),
+      replayOrRun: createReplayOrRun({
+        find: async (hash) => {
+          const [row] = await database.query<IdempotencyRecord>(
+            `select fingerprint, subject_id as "subjectId", resource_id as "resourceId" from idempotency where hash = decode($1, 'hex')`,
+            [hash.toString('hex')],
+          );
+          return row;
+        },
+      }),
+      receipt: () => Promise.resolve('none'),
+      wake: () => {},
+    },
+  );
+
+  const askAll = (system: string, questions: readonly Question[]) =>
+    evaluate(
+      deps,
+      { system, language: 'en' },
+      questions.map(({ action, resource, context }) => ({
+        subject: { type: 'system', id: system },
+        action: { name: action },
+        resource: { type: 'social_identity', id: resource },
+        context,
+      })),
+    );
+
   return {
     name,
     deps,
     caller,
     reference,
+    /** `POST /v1/consents` with an Idempotency-Key. */
+    post: async (key: string, body: object): Promise<{ status: number; event: RecordedEvent }> => {
+      const answer = await consents.request('/v1/consents', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'idempotency-key': key },
+        body: JSON.stringify(body),
+      });
+      if (answer.status !== 201) throw new Error(`recording was answered with ${answer.status}`);
+      return { status: answer.status, event: ((await answer.json()) as { event: RecordedEvent }).event };
+    },
     /** Finds or creates the one subject of these identifiers. */
     register: async (...identifiers: string[]) =>
       (await registerSubject(deps, caller('crm'), { references: await Promise.all(identifiers.map(reference)) }))
@@ -125,17 +181,8 @@ export const startParts = async (
         notice: { version: yes.noticeVersion ?? 1, language: 'en' },
       }),
     withdraw: async (no: Said) => withdrawConsent(deps, caller('crm'), await policySets.current(), said(no)),
-    ask: async ({ action, system, resource, context }: Question) => {
-      const [decision] = await evaluate(deps, { system, language: 'en' }, [
-        {
-          subject: { type: 'system', id: system },
-          action: { name: action },
-          resource: { type: 'social_identity', id: resource },
-          context,
-        },
-      ]);
-      return decision!;
-    },
+    ask: async (system: string, question: Question) => (await askAll(system, [question]))[0]!,
+    askAll,
     confirm: async (system: string, input: { leaseId: string; customer: string; identity: string }) =>
       confirmLink(deps, caller(system), await policySets.current(), input),
     unlink: (system: string, subjectId: string, linkId: string) => unlink(deps, caller(system), { subjectId, linkId }),

@@ -42,9 +42,8 @@ export const createWorld = async (faults: Faults = {}, clock?: Clock) => {
       return { customer, account, subjectId, accountSubjectId: await a.register(account) };
     },
     askToLink: (by: Parts, { customer, account }: Person, system = 'community-desk', context: object = {}) =>
-      by.ask({
+      by.ask(system, {
         action: 'link',
-        system,
         resource: account,
         context: { purpose: 'profile-linking', customer, ...context },
       }),
