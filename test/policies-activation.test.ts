@@ -7,6 +7,7 @@ import { activatePolicies, loadCatalogue, type Catalogue } from '../src/policies
 import { startTestApp, testSettings, type TestApp } from './support/app.ts';
 import { freshDatabase, type TestDatabase } from './support/database.ts';
 import { linkAccount, linkQuestion } from './support/people.ts';
+import { smallPolicies, withPolicies } from './support/small-policies.ts';
 
 /** The default pack, in which the community desk may no longer link. */
 const withoutLinking = async (folder: string): Promise<Catalogue> => {
@@ -82,6 +83,7 @@ test.each([
     'dimensions: [channel, form]$1',
     'dimensions lose topic',
   ],
+  ['newsletter', 'We send nothing else', 'We send other things too', 'the words of notice 1 change'],
 ])(
   'a set under which recorded answers would mean more is refused: %s, whose id stays',
   async (purpose, from, to, message) => {
@@ -121,4 +123,32 @@ test('an instance that cannot read the active set answers 503 to checks, is not 
   await activatePolicies(first.db, first.catalogue);
   expect((await ask(first, 'facebook:1029384756')).decision).toBe(true);
   expect((await fetch(`${first.url}/readyz`)).status).toBe(200);
+});
+
+test('what people answered is not forgotten by a set in between that lacks the purpose', async () => {
+  const fresh = await freshDatabase();
+  const database = connect(fresh.urls.app, { connections: 1 });
+  const changed = (path: string, from: string | RegExp, to: string) => {
+    const text = smallPolicies[path]!.replace(from, to);
+    expect(text).not.toBe(smallPolicies[path]);
+    return { [path]: text };
+  };
+  const { 'purposes/newsletter.yaml': _left, ...others } = smallPolicies;
+  const without = {
+    ...others,
+    ...changed('systems.yaml', /, email-address([^]*?)\n +- actions: \[contact\]\n.*/, '$1'),
+    ...changed('cases/cases.yaml', 'id: newsletter', 'id: profile-linking'),
+  };
+  const wider = {
+    ...smallPolicies,
+    ...changed('purposes/newsletter.yaml', 'dimensions: [channel, recipient]', 'dimensions: [recipient]'),
+  };
+  wider['purposes/newsletter.yaml'] = wider['purposes/newsletter.yaml']!.replace(/ +channel: .*\n/, '');
+  await activatePolicies(database, await withPolicies(smallPolicies, loadCatalogue));
+  await activatePolicies(database, await withPolicies(without, loadCatalogue));
+  await expect(activatePolicies(database, await withPolicies(wider, loadCatalogue))).rejects.toThrow(
+    'dimensions lose channel',
+  );
+  await database.end();
+  await fresh.drop();
 });

@@ -18,24 +18,34 @@ const store = (database: Database, catalogue: Catalogue) =>
     catalogue.json,
   ]);
 
-const stored = async (database: Database, digest: string): Promise<Catalogue | undefined> => {
-  const [row] = await database.query<{ content: string }>('select content from policy_set where digest = $1', [digest]);
+const readable = (content: string): Catalogue | undefined => {
   try {
-    return row && readCatalogue(row.content);
+    return readCatalogue(content);
   } catch {
     return undefined; // made by another version of the service
   }
 };
 
+const stored = async (database: Database, digest: string): Promise<Catalogue | undefined> => {
+  const [row] = await database.query<{ content: string }>('select content from policy_set where digest = $1', [digest]);
+  return row && readable(row.content);
+};
+
+/** Every set under which answers may have been recorded. */
+const everActive = async (database: Database): Promise<Catalogue[]> =>
+  (await database.query<{ content: string }>('select content from policy_set')).flatMap(
+    ({ content }) => readable(content) ?? [],
+  );
+
 /**
  * Makes a policy set the one that all instances obey from their next read on. Links that lose their ground are reviewed by the sweep.
- * Throws ActivationWidens when answers that people gave under the active set would come to mean more under this one.
+ * Throws ActivationWidens when answers that people gave under any set that was ever active would come to mean more under this one: a set in
+ * between that lacks a purpose must not make people's noes to it forgotten.
  */
 export const activatePolicies = async (database: Database, catalogue: Catalogue): Promise<{ changed: boolean }> => {
   for (;;) {
     const [active] = await database.query<{ digest: string | null }>('select policy_digest as digest from deployment');
-    const before = active?.digest ? await stored(database, active.digest) : undefined;
-    if (before) assertNotWider(before, catalogue);
+    for (const before of await everActive(database)) assertNotWider(before, catalogue);
     await store(database, catalogue);
     // Only if what we compared with is still active: somebody else may activate another set at the same time.
     const moved = await database.query(
@@ -51,6 +61,8 @@ export const activatePolicies = async (database: Database, catalogue: Catalogue)
 
 /** At a first start, and only then, the folder's set becomes active: an older image must not bring its old policies back. */
 export const activateFirstPolicies = async (database: Database, catalogue: Catalogue): Promise<void> => {
+  const [active] = await database.query<{ digest: string | null }>('select policy_digest as digest from deployment');
+  if (active?.digest) return;
   await store(database, catalogue);
   await database.query(
     `insert into deployment (one, policy_digest, policy_activated_at) values (true, $1, now())
