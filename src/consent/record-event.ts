@@ -100,6 +100,13 @@ const checkScope = (purpose: Purpose, scope: Scope, catalogue: Catalogue, earlie
   }
 };
 
+/** Under the person's own key, which was made with the person: where it is gone, the person was erased, and none is made again. */
+const sealEvidence = async (deps: ConsentDeps, subjectId: string, eventId: string, words: string): Promise<Buffer> => {
+  const key = (await deps.keys.subjectKeys([subjectId])).get(subjectId);
+  if (!key) throw new SubjectErased();
+  return seal(key, Buffer.from(words), `evidence:${eventId}`);
+};
+
 /**
  * Records one answer of a person in one transaction with everything that follows from it. The person is found by the identifier, or
  * created: a no of somebody unknown is kept as well as a yes. Noes go in their own lane of the writer.
@@ -128,9 +135,7 @@ export const recordEvent = async (
   const subjectId = found?.subjectId ?? (await registerSubject(deps, caller, { references: [reference] })).subjectId;
   const eventId = input.idempotency?.resourceId ?? deps.ids.uuid();
   const evidence =
-    input.evidence === undefined
-      ? undefined
-      : seal(await deps.keys.createSubjectKey(subjectId), Buffer.from(input.evidence), `evidence:${eventId}`);
+    input.evidence === undefined ? undefined : await sealEvidence(deps, subjectId, eventId, input.evidence);
 
   const recorded = await deps.writer.change(
     subjectId,

@@ -30,10 +30,14 @@ const distinct = (references: readonly Registered[]): Registered[] => {
 const claim = async (
   deps: SubjectDeps,
   caller: Caller,
-  subjectId: string,
+  { subjectId, isNew }: { subjectId: string; isNew: boolean },
   references: readonly Registered[],
 ): Promise<void> => {
-  const key = await deps.keys.createSubjectKey(subjectId);
+  const key = isNew
+    ? await deps.keys.createSubjectKey(subjectId)
+    : (await deps.keys.subjectKeys([subjectId])).get(subjectId);
+  // Whose key is gone was erased: a new one would bring the person back.
+  if (!key) throw new SubjectErased();
   const rows = references.map((reference) => ({
     blind_index: `\\x${reference.blindIndex}`,
     namespace: reference.namespace,
@@ -41,7 +45,7 @@ const claim = async (
     subject_id: subjectId,
     sealed: `\\x${seal(key, Buffer.from(formatIdentifier(reference)), `identifier:${reference.blindIndex}`).toString('hex')}`,
     shared: reference.shared ?? false,
-    observed_at: reference.observedAt,
+    observed_at: reference.handle ? (reference.observedAt ?? deps.clock.now().toString()) : undefined,
     recorded_by: caller.system,
   }));
   await deps.database.query(
@@ -70,7 +74,9 @@ export const registerSubject = async (
 ): Promise<{ subjectId: string; created: boolean }> => {
   const references = distinct(input.references);
   const lasting = references.filter((reference) => !reference.handle);
-  const known = await owners(deps, lasting);
+  // A handle follows what lasts; where there is nothing else, whoever has it now is meant.
+  const naming = lasting.length > 0 || input.subjectId ? lasting : references;
+  const known = await owners(deps, naming);
   const subjectIds = new Set(known.map((owner) => owner.subjectId));
   if (input.subjectId) subjectIds.add(input.subjectId);
   if (subjectIds.size > 1) throw new IdentifiersOfTwoSubjects();
@@ -78,12 +84,12 @@ export const registerSubject = async (
   const subjectId = existing ?? input.idempotency?.resourceId ?? deps.ids.uuid();
   if (existing && (await deps.reader.state(existing)).erasedAt) throw new SubjectErased();
   const taken = new Set(known.map((owner) => owner.blindIndex));
-  const fresh = references.filter((reference) => !taken.has(reference.blindIndex));
+  const fresh = references.filter((reference) => reference.handle || !taken.has(reference.blindIndex));
   if (fresh.length > 0) {
-    await claim(deps, caller, subjectId, fresh);
+    await claim(deps, caller, { subjectId, isNew: !existing }, fresh);
     // Two calls may have claimed the same identifier at once: whoever came second learns whose it is.
-    const now = await owners(deps, lasting);
-    if (now.some((owner) => owner.subjectId !== subjectId)) return registerSubject(deps, caller, { references });
+    const now = await owners(deps, naming);
+    if (now.some((owner) => owner.subjectId !== subjectId)) return registerSubject(deps, caller, input);
   }
   await deps.writer.change(
     subjectId,
