@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from './support/app.ts';
+import { localKeyEncryption } from '../src/kernel/crypto/key-encryption.ts';
+import { createKeyStore } from '../src/kernel/crypto/key-store.ts';
+import { connect } from '../src/kernel/database/client.ts';
+import { blindIndex, parseIdentifier } from '../src/subjects/index.ts';
+import { startTestApp, testKeyEncryptionKeys, type TestApp } from './support/app.ts';
 import { agreeToLinking, linkQuestion, proveControl } from './support/people.ts';
 
 /** Gaps that a reading of the code found: each of these failed before it was closed. */
@@ -16,6 +20,13 @@ const register = async (...identifiers: string[]): Promise<string> => {
   const answer = await app.call('POST', '/v1/subjects', { body });
   expect(answer.status, JSON.stringify(answer.body)).toBeLessThan(300);
   return answer.body.subjectId;
+};
+
+const blindIndexOf = async (text: string): Promise<string> => {
+  const keys = createKeyStore(app.database.urls.keys, localKeyEncryption(testKeyEncryptionKeys));
+  const { key } = await keys.secret('blind-index');
+  await keys.database.end();
+  return blindIndex(key, parseIdentifier(text, app.catalogue, 'identifier'));
 };
 
 const statusesOf = async (subjectId: string): Promise<string[]> => {
@@ -108,4 +119,44 @@ test('a no to everything tells nobody to stop what it does not reach: contracts 
     [subjectId],
   );
   expect(told).toEqual([{ purpose: 'newsletter' }]);
+});
+
+test('noes of one handle that come at once reach the same person', async () => {
+  const said = { subject: 'x:@eva_at_once', purpose: 'social-monitoring', method: 'direct-message' };
+  const answers = await Promise.all(
+    Array.from({ length: 4 }, () => app.call('POST', '/v1/consents/object', { body: said })),
+  );
+  expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, 201]);
+  const { body } = await app.call('POST', '/v1/subjects/lookup', { body: { identifier: said.subject } });
+  expect(new Set(answers.map((answer) => answer.body.event.subjectId))).toEqual(new Set([body.subjectId]));
+  // It names the account only as of the moment it was seen: whoever is seen with it later has it.
+  const later = await register('x:70000003', said.subject);
+  expect(later).not.toBe(body.subjectId);
+  const moved = await app.call('POST', '/v1/subjects/lookup', { body: { identifier: said.subject } });
+  expect(moved.body.subjectId).toBe(later);
+});
+
+test('an identifier that somebody else takes meanwhile is not added to another person than was named', async () => {
+  const mine = await register('crm:adding');
+  const add = () =>
+    app.call('POST', `/v1/subjects/${mine}/identifiers`, {
+      body: { identifiers: [{ identifier: 'email:raced@example.org' }] },
+    });
+  // The key store holds the first call up between its look and its claim.
+  const keys = connect(app.database.urls.keysOwner, { connections: 1 });
+  const holding = keys.script(`begin; lock table subject_key in access exclusive mode; select pg_sleep(1.5); commit`);
+  await sleep(300);
+  const adding = add();
+  await sleep(300);
+  const theirs = '01900000-0000-7000-8000-000000000001';
+  const owner = connect(app.database.urls.owner, { connections: 1 });
+  await owner.query(
+    `insert into identifier (blind_index, namespace, key_version, subject_id, sealed, recorded_by)
+     values (decode($1, 'hex'), 'email', 1, $2, '', 'crm')`,
+    [await blindIndexOf('email:raced@example.org'), theirs],
+  );
+  await holding;
+  expect(await adding).toMatchObject({ status: 409, body: { code: 'subjects.identifiers-of-two-subjects' } });
+  await keys.end();
+  await owner.end();
 });

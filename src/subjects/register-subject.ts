@@ -32,6 +32,7 @@ const claim = async (
   caller: Caller,
   { subjectId, isNew }: { subjectId: string; isNew: boolean },
   references: readonly Registered[],
+  movesHandles: boolean,
 ): Promise<void> => {
   const key = isNew
     ? await deps.keys.createSubjectKey(subjectId)
@@ -54,8 +55,8 @@ const claim = async (
      from json_populate_recordset(null::identifier, $1::text::json) order by blind_index
      on conflict (blind_index) do update
        set subject_id = excluded.subject_id, sealed = excluded.sealed, observed_at = excluded.observed_at, recorded_by = excluded.recorded_by
-       where identifier.observed_at < excluded.observed_at`,
-    [JSON.stringify(rows)],
+       where $2::bool and identifier.observed_at < excluded.observed_at`,
+    [JSON.stringify(rows), movesHandles],
   );
 };
 
@@ -74,8 +75,9 @@ export const registerSubject = async (
 ): Promise<{ subjectId: string; created: boolean }> => {
   const references = distinct(input.references);
   const lasting = references.filter((reference) => !reference.handle);
-  // A handle follows what lasts; where there is nothing else, whoever has it now is meant.
-  const naming = lasting.length > 0 || input.subjectId ? lasting : references;
+  // A handle follows what lasts; where nothing else is named, whoever has it now is meant.
+  const movesHandles = lasting.length > 0 || input.subjectId !== undefined;
+  const naming = movesHandles ? lasting : references;
   const known = await owners(deps, naming);
   const subjectIds = new Set(known.map((owner) => owner.subjectId));
   if (input.subjectId) subjectIds.add(input.subjectId);
@@ -84,9 +86,9 @@ export const registerSubject = async (
   const subjectId = existing ?? input.idempotency?.resourceId ?? deps.ids.uuid();
   if (existing && (await deps.reader.state(existing)).erasedAt) throw new SubjectErased();
   const taken = new Set(known.map((owner) => owner.blindIndex));
-  const fresh = references.filter((reference) => reference.handle || !taken.has(reference.blindIndex));
+  const fresh = references.filter((reference) => !taken.has(reference.blindIndex));
   if (fresh.length > 0) {
-    await claim(deps, caller, { subjectId, isNew: !existing }, fresh);
+    await claim(deps, caller, { subjectId, isNew: !existing }, fresh, movesHandles);
     // Two calls may have claimed the same identifier at once: whoever came second learns whose it is.
     const now = await owners(deps, naming);
     if (now.some((owner) => owner.subjectId !== subjectId)) return registerSubject(deps, caller, input);

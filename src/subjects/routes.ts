@@ -104,11 +104,7 @@ export const subjectRoutes = (guards: Guards, deps: RouteDeps): Router => {
   const references = (catalogue: Catalogue, system: string, { identifiers }: Registration) =>
     identifiers.map(({ identifier, shared, observedAt }, index) => {
       const reference = refer(deps, catalogue, system, identifier, `identifiers.${index}.identifier`);
-      return {
-        ...reference,
-        shared,
-        observedAt: reference.handle ? (observedAt ?? deps.clock.now().toString()) : undefined,
-      };
+      return { ...reference, shared, observedAt };
     });
 
   return createRouter(guards)
