@@ -97,6 +97,8 @@ test.each([
   ['a surrogate pair in the wrong order', '["\\ude00\\ud83d"]'],
   ['__proto__', '{"a":{"__proto__":{"admin":true}}}'],
   ['__proto__ in disguise', '{"\\u005f_proto__":1}'],
+  ['a number that no double holds', '{"a":[1e999]}'],
+  ['a number of four hundred digits', `[-${'9'.repeat(400)}]`],
   ['33 arrays', '['.repeat(33) + ']'.repeat(33)],
   ['33 objects', '{"a":'.repeat(33) + '1' + '}'.repeat(33)],
   ['a quarter of a million arrays', '['.repeat(131_072) + ']'.repeat(131_072)],
@@ -106,6 +108,7 @@ test.each([
 
 test.each([
   ['an escaped pair of surrogates', '["\\ud83d\\ude00"]', ['\u{1f600}']],
+  ['a very small number', '[1e-999]', [0]],
   ['__proto__ as a value', '{"a":"__proto__"}', { a: '__proto__' }],
   ['32 arrays', '['.repeat(32) + ']'.repeat(32), JSON.parse('['.repeat(32) + ']'.repeat(32))],
   [

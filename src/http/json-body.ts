@@ -45,7 +45,8 @@ export const readText = async (c: HttpContext, contentType: string, limitBytes: 
 
 /**
  * Refuses what PostgreSQL's jsonb refuses (NUL, unpaired surrogates: in UTF-8 text they can only come as escapes) with
- * a whole batch of other people's decisions, and keys that write to a prototype.
+ * a whole batch of other people's decisions, keys that write to a prototype, and numbers that become Infinity here, null
+ * in what is written, and something else for everybody else.
  */
 const inspect = (value: unknown, depth: number, suspicious: boolean): void => {
   if (typeof value === 'string') {
@@ -53,6 +54,9 @@ const inspect = (value: unknown, depth: number, suspicious: boolean): void => {
       throw new JsonUnsafe('must hold no NUL and no unpaired surrogate');
     }
     return;
+  }
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    throw new JsonUnsafe('must hold only numbers of the range of a double');
   }
   if (typeof value !== 'object' || value === null) return;
   if (depth === deepest) throw new JsonUnsafe(`must be nested at most ${deepest} deep`);
@@ -68,6 +72,9 @@ const inspect = (value: unknown, depth: number, suspicious: boolean): void => {
     inspect((value as Record<string, unknown>)[key], depth + 1, suspicious);
   }
 };
+
+/** Only a number written so can be too large for a double. (Looking behind keeps the search linear in long runs of digits.) */
+const hugeNumber = /\d[eE]\+?\d{3}|(?<!\d)\d{309}/;
 
 /** Whether two characters occur more than `count` times together: nothing is nested deeper than it has openings. */
 const hasMore = (text: string, a: string, b: string, count: number): boolean => {
@@ -91,6 +98,6 @@ export const parseJson = (text: string): unknown => {
   }
   // Searching the text costs next to nothing, walking each body costs more than its schema.
   const suspicious = text.includes('\\u') || text.includes('__proto__');
-  if (suspicious || hasMore(text, '{', '[', deepest)) inspect(value, 0, suspicious);
+  if (suspicious || hugeNumber.test(text) || hasMore(text, '{', '[', deepest)) inspect(value, 0, suspicious);
   return value;
 };
