@@ -16,7 +16,6 @@ test('an empty environment means the embedded database on loopback', () => {
 test.each([
   [{ PORT: 'http' }, 'PORT'],
   [{ DATABASE_URL: 'mysql://x' }, 'DATABASE_URL'],
-  [{ ...server, KEYS_DATABASE_URL: '' }, 'KEYS_DATABASE_URL'],
   [{ ...server, KEYS_DATABASE_URL: server.DATABASE_URL }, 'KEYS_DATABASE_URL'],
   [{ ...server, KEY_ENCRYPTION_KEYS: '' }, 'KEY_ENCRYPTION_KEYS'],
   [{ BASE_URL: 'http://askfirst.example.org' }, 'BASE_URL'],
@@ -25,6 +24,18 @@ test.each([
 ])('a wrong environment is refused by the name of the variable, never by its value: %j', (environment, name) => {
   expect(() => readConfig(environment)).toThrow(name);
   expect(() => readConfig(environment)).not.toThrow(/s3cret/);
+});
+
+test('without a name of its own, the key store is the database beside the data', () => {
+  const { secrets } = readConfig({
+    ...server,
+    KEYS_DATABASE_URL: '',
+    MIGRATOR_DATABASE_URL: 'postgres://askfirst_owner@db/askfirst',
+  });
+  expect(secrets.urls).toMatchObject({
+    keys: 'postgres://askfirst_app:s3cret@db/askfirst_keys',
+    keysOwner: 'postgres://askfirst_owner@db/askfirst_keys',
+  });
 });
 
 test('all problems are told at once', () => {

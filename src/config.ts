@@ -34,10 +34,15 @@ export const environmentSchema = z.object({
   }),
   KEYS_DATABASE_URL: postgresUrl
     .optional()
-    .meta({ description: 'The key store, another database; required with DATABASE_URL.' }),
+    .meta({
+      description: 'The key store, another database; by default the database `<name>_keys` on the same server.',
+    }),
   MIGRATOR_KEYS_DATABASE_URL: postgresUrl
     .optional()
-    .meta({ description: 'The key store as its owner; with it `npm start` migrates it.' }),
+    .meta({
+      description:
+        'The key store as its owner, which migrates it; by default `<name>_keys` beside MIGRATOR_DATABASE_URL.',
+    }),
   DATABASE_PREPARE: flag.default('true').meta({ description: '`false` for poolers that keep no prepared statements.' }),
   DATABASE_CONNECTIONS: z.coerce
     .number()
@@ -127,6 +132,14 @@ export type Secrets = {
   keyEncryptionKeys: string | undefined;
 };
 
+/** The key store's database where none is named: `<name>_keys` on the same server. */
+const besides = (databaseUrl: string | undefined): string | undefined => {
+  if (databaseUrl === undefined) return undefined;
+  const url = new URL(databaseUrl);
+  url.pathname += '_keys';
+  return url.href;
+};
+
 /** The environment of this process, with what a file `.env` in the current folder adds to it. */
 const ownEnvironment = (): Record<string, string | undefined> => {
   if (existsSync('.env')) process.loadEnvFile();
@@ -145,10 +158,9 @@ export const readConfig = (
   if (!read.success)
     throw new ConfigInvalid(read.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`));
   const env = read.data;
+  const keysUrl = env.KEYS_DATABASE_URL ?? besides(env.DATABASE_URL);
   const problems: string[] = [];
-  if (env.DATABASE_URL && !env.KEYS_DATABASE_URL)
-    problems.push('KEYS_DATABASE_URL: required with DATABASE_URL (a second database)');
-  if (env.DATABASE_URL && env.KEYS_DATABASE_URL === env.DATABASE_URL)
+  if (env.DATABASE_URL && keysUrl === env.DATABASE_URL)
     problems.push('KEYS_DATABASE_URL: must be another database than DATABASE_URL');
   if (env.DATABASE_URL && !env.KEY_ENCRYPTION_KEYS && !env.KEY_ENCRYPTION_KEYS_FILE)
     problems.push(
@@ -173,9 +185,9 @@ export const readConfig = (
       urls: env.DATABASE_URL
         ? {
             app: env.DATABASE_URL,
-            keys: env.KEYS_DATABASE_URL!,
+            keys: keysUrl!,
             owner: env.MIGRATOR_DATABASE_URL,
-            keysOwner: env.MIGRATOR_KEYS_DATABASE_URL,
+            keysOwner: env.MIGRATOR_KEYS_DATABASE_URL ?? besides(env.MIGRATOR_DATABASE_URL),
             reaper: env.REAPER_DATABASE_URL,
           }
         : undefined,

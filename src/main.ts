@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { Gauge } from 'prom-client';
 import { createApp } from './app.ts';
@@ -54,6 +55,9 @@ export type Service = {
   /** Answers what is under way, refuses what comes, writes back what waits. */
   stop(): Promise<void>;
 };
+
+/** How long an end waits for the database. */
+const patienceMs = 5_000;
 
 /** How long a call may wait for the database before it is answered with 503. */
 const deadlineMs = 3_000;
@@ -242,25 +246,42 @@ export const startService = async ({
       drain.draining = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       if ('closeIdleConnections' in server) server.closeIdleConnections();
-      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, settings.requestTimeoutMs))]);
+      await Promise.race([closed, sleep(settings.requestTimeoutMs, undefined, { ref: false })]);
       await Promise.all([jobs.stop(), delivery.stop()]);
-      await Promise.all([writer.drained(), permits.drained(), denials.drained()]);
+      // A database that is gone must not keep us from ending: what waits for it has not been acknowledged, denials apart.
+      await Promise.race([
+        Promise.all([writer.drained(), permits.drained()]),
+        sleep(patienceMs, undefined, { ref: false }),
+      ]);
+      await denials.stop(patienceMs);
       await Promise.all([database.end(), keys.database.end()]);
     },
   };
 };
 
-/** `npm start`: from the environment, on the embedded PostgreSQL where no other is named; ends cleanly on SIGINT and SIGTERM. */
+/**
+ * `npm start`: from the environment, on the embedded PostgreSQL where no other is named. Ends cleanly on SIGINT and SIGTERM, also while it
+ * is starting and when the start fails; a second signal ends it at once.
+ */
 const main = async (): Promise<void> => {
   const { settings, secrets } = readConfig();
+  await using started = new AsyncDisposableStack();
   const stream = createLogStream();
+  started.defer(() => stream.end());
   const log = createLog({ level: settings.logLevel, stream, personal: personalSchemas() });
-  const claim = secrets.urls
-    ? undefined
-    : await claimDataFolder(settings.dataFolder, {
-        url: settings.baseUrl ?? `http://${settings.host}:${settings.port}`,
-      });
+  const { promise: told, resolve: tell } = Promise.withResolvers<void>();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => {
+      process.once(signal, () => process.exit(1));
+      tell();
+    });
+  if (!secrets.urls) {
+    const url = settings.baseUrl ?? `http://${settings.host}:${settings.port}`;
+    const claim = await claimDataFolder(settings.dataFolder, { url });
+    started.defer(() => claim.withdraw());
+  }
   const embedded = secrets.urls ? undefined : await startEmbedded(settings.dataFolder, log);
+  if (embedded) started.defer(() => embedded.stop());
   const service = await startService({
     settings,
     log,
@@ -268,17 +289,9 @@ const main = async (): Promise<void> => {
     urls: secrets.urls ?? embedded!.secrets.urls,
     keyEncryptionKeys: secrets.keyEncryptionKeys ?? embedded!.secrets.keyEncryptionKeys,
   });
-  let stopping = false;
-  const stop = async () => {
-    if (stopping) return;
-    stopping = true;
-    await service.stop();
-    await embedded?.stop();
-    claim?.withdraw();
-    log.info({}, 'Askfirst has stopped');
-    await stream.end();
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop());
+  started.defer(() => service.stop());
+  await told;
+  log.info({}, 'Askfirst stops');
 };
 
 if (import.meta.main) {

@@ -122,8 +122,12 @@ export const recordEvent = async (
   const purpose = catalogue.purposes.get(input.purpose);
   const act = actOf[input.action];
   const words = purpose && input.notice ? wordsShown(purpose, input.notice) : undefined;
-  const now = deps.clock.now();
-  const occurredAt = input.occurredAt === undefined ? now : Temporal.Instant.from(input.occurredAt);
+  // PostgreSQL keeps microseconds: what is signed now must be what is read again.
+  const now = deps.clock.now().round({ smallestUnit: 'microsecond', roundingMode: 'floor' });
+  const occurredAt =
+    input.occurredAt === undefined
+      ? now
+      : Temporal.Instant.from(input.occurredAt).round({ smallestUnit: 'microsecond', roundingMode: 'floor' });
   if (occurredAt.epochMilliseconds > now.epochMilliseconds + toleranceMs) throw new OccurredInFuture();
   const until = act === 'yes' ? expiryOf(occurredAt, purpose?.validity) : undefined;
 

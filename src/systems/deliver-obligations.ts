@@ -102,10 +102,7 @@ export const createDeliveryWorker = (deps: Deps): DeliveryWorker => {
       key ??= (await deps.keys.secret('endpoints')).key;
       described = await deps.describe(obligations);
     } catch (error) {
-      log.warn(
-        { code: codeOf(error), count: obligations.length },
-        'obligations wait: their identifiers cannot be opened',
-      );
+      log.warn({ err: error, count: obligations.length }, 'obligations wait: their identifiers cannot be opened');
       await releaseObligations(database, obligations).catch(() => {}); // else their leases run out
       for (const { system } of obligations) slots.give(system, 'untried');
       return;
@@ -117,7 +114,7 @@ export const createDeliveryWorker = (deps: Deps): DeliveryWorker => {
           outcome = await attempt(obligation, described.get(obligation.id), leasedAt);
         } catch (error) {
           // Sent or not, nobody knows any more: the lease runs out and it is sent again under the same id.
-          log.warn({ code: codeOf(error), obligationId: obligation.id }, 'the outcome of a delivery was not recorded');
+          log.warn({ err: error, obligationId: obligation.id }, 'the outcome of a delivery was not recorded');
         }
         slots.give(obligation.system, outcome);
         wake();
@@ -142,7 +139,7 @@ export const createDeliveryWorker = (deps: Deps): DeliveryWorker => {
     if (!running) return;
     lookAgain = true;
     looking ??= look()
-      .catch((error: unknown) => log.warn({ code: codeOf(error) }, 'obligations wait: the queue cannot be read'))
+      .catch((error: unknown) => log.warn({ err: error }, 'obligations wait: the queue cannot be read'))
       .finally(() => {
         looking = undefined;
         if (lookAgain) wake();
@@ -165,5 +162,3 @@ export const createDeliveryWorker = (deps: Deps): DeliveryWorker => {
     },
   };
 };
-
-const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;

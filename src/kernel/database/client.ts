@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import postgres from 'postgres';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { AppError } from '../errors.ts';
-import { translated } from './errors.ts';
+import { DatabaseRefused, translated } from './errors.ts';
 
 /**
  * One row set of one statement. The service never opens a conversation (`begin`): postgres.js 3.4.9 throws an uncatchable
@@ -16,6 +17,9 @@ export type Database = {
   orm: ReturnType<typeof drizzle>;
   end(): Promise<void>;
 };
+
+/** serialization_failure, deadlock_detected. */
+const lostConflict = new Set(['40001', '40P01']);
 
 export class DatabaseNotDurable extends AppError {
   constructor(setting: string) {
@@ -52,9 +56,22 @@ export const connect = (
     },
   });
   const orm = drizzle(sql);
+  /** A statement that lost a conflict took no effect: it is run again (DESIGN section 5). */
+  const retried = async <T>(run: () => Promise<T>): Promise<T> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await run();
+      } catch (error) {
+        if (attempt === 5 || !(error instanceof DatabaseRefused) || !lostConflict.has(error.sqlState)) throw error;
+        await sleep(Math.random() * 10 * 2 ** attempt);
+      }
+    }
+  };
   return {
     query: <Row extends object>(text: string, parameters: (string | number | null | boolean)[] = []) =>
-      translated(sql.unsafe<Row[]>(text, parameters, { prepare, simple: false } as object)) as Promise<Row[]>,
+      retried(
+        () => translated(sql.unsafe<Row[]>(text, parameters, { prepare, simple: false } as object)) as Promise<Row[]>,
+      ),
     script: async (text) => void (await translated(sql.unsafe(text).simple())),
     orm,
     end: () => sql.end({ timeout: 5 }),
@@ -64,12 +81,20 @@ export const connect = (
 /** `{a,b}` for values that need no quoting (uuid, hexadecimal, numbers): PostgreSQL parses it faster than JSON, postgres.js passes it through. */
 export const arrayLiteral = (values: readonly (string | number)[]): string => `{${values.join(',')}}`;
 
-/** Refuses a server that may forget what it acknowledged (promise 2). Throws DatabaseNotDurable. */
+export class DatabaseTooOld extends AppError {
+  constructor(version: string) {
+    super('database.too-old', 'unavailable', `PostgreSQL ${version} is too old: Askfirst needs 15 or newer`);
+  }
+}
+
+/** Refuses a server that may forget what it acknowledged (promise 2), or that is older than 15. Throws DatabaseNotDurable, DatabaseTooOld. */
 export const assertDurable = async (database: Database): Promise<void> => {
-  const [row] = await database.query<{ fsync: string; commit: string; pages: string }>(
-    `select current_setting('fsync') fsync, current_setting('synchronous_commit') "commit", current_setting('full_page_writes') pages`,
+  const [row] = await database.query<{ fsync: string; commit: string; pages: string; version: string; number: number }>(
+    `select current_setting('fsync') fsync, current_setting('synchronous_commit') "commit", current_setting('full_page_writes') pages,
+            current_setting('server_version') "version", current_setting('server_version_num')::int "number"`,
   );
-  if (row?.fsync !== 'on') throw new DatabaseNotDurable('fsync off');
-  if (row.commit === 'off') throw new DatabaseNotDurable('synchronous_commit off');
-  if (row.pages !== 'on') throw new DatabaseNotDurable('full_page_writes off');
+  if (row!.number < 150_000) throw new DatabaseTooOld(row!.version);
+  if (row!.fsync !== 'on') throw new DatabaseNotDurable('fsync off');
+  if (row!.commit === 'off') throw new DatabaseNotDurable('synchronous_commit off');
+  if (row!.pages !== 'on') throw new DatabaseNotDurable('full_page_writes off');
 };
