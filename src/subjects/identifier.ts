@@ -20,19 +20,26 @@ export type Namespaces = {
 // Control, format, surrogate, private-use and unassigned characters name nobody; U+0000 would break jsonb.
 const unprintable = /\p{C}/u;
 
+// RFC 1035 section 2.3.4 and RFC 3696 section 2: labels of up to 63, and a last one that no address of a machine could have.
+const domainName = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
 const email = (value: string): string | undefined => {
   const at = value.lastIndexOf('@');
   const local = value.slice(0, at);
-  const domain = domainToASCII(value.slice(at + 1));
-  if (at < 1 || local.length > 64 || /[\s"(),:;<>[\\\]@]/.test(local) || !/^[a-z0-9-]+(\.[a-z0-9-]+)+$/.test(domain))
-    return;
+  const written = value.slice(at + 1);
+  // `domainToASCII` reads a host as URLs have it: it would cut off a path and decode %61, and so find another domain.
+  const domain = /[/?#%\\:@]/.test(written) ? '' : domainToASCII(written);
+  if (at < 1 || local.length > 64 || /[\s"(),:;<>[\\\]@]/.test(local)) return;
+  if (domain.length > 253 || !domainName.test(domain)) return;
   // RFC 5321 section 2.4 lets a host tell letters apart in the local part; none that matters does, and people do not.
   return `${local.normalize('NFC').toLowerCase()}@${domain}`;
 };
 
 const phone = (value: string): string | undefined => {
-  // Only international numbers (E.164): a national one means another person in another country.
-  const parsed = value.startsWith('+') ? parsePhoneNumberFromString(value) : undefined;
+  // Only international numbers (E.164): a national one means another person in another country. No extension either: the
+  // parser would drop it, and all colleagues behind a switchboard would be one person.
+  if (!/^\+[\p{Nd}\s()./\u2010-\u2013-]+$/u.test(value)) return;
+  const parsed = parsePhoneNumberFromString(value);
   return parsed?.isPossible() ? parsed.number : undefined;
 };
 
