@@ -3,9 +3,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { localKeyEncryption } from '../src/kernel/crypto/key-encryption.ts';
 import { createKeyStore } from '../src/kernel/crypto/key-store.ts';
 import { connect } from '../src/kernel/database/client.ts';
+import { DatabaseRefused } from '../src/kernel/database/errors.ts';
 import { blindIndex, parseIdentifier } from '../src/subjects/index.ts';
 import { startTestApp, testKeyEncryptionKeys, type TestApp } from './support/app.ts';
-import { agreeToLinking, linkQuestion, proveControl } from './support/people.ts';
+import { agreeToLinking, linkAccount, linkQuestion, proveControl } from './support/people.ts';
+import { startParts } from './support/promises-parts.ts';
 
 /** Gaps that a reading of the code found: each of these failed before it was closed. */
 
@@ -160,3 +162,37 @@ test('an identifier that somebody else takes meanwhile is not added to another p
   await keys.end();
   await owner.end();
 });
+
+test('a proof by somebody else ends the earlier person’s link even if the service dies as it is recorded', async () => {
+  const account = 'facebook:7000000004';
+  const subjectId = await register('crm:dies');
+  await register('crm:dies-other');
+  await linkAccount(app, 'crm:dies', account);
+  const reviewed = () =>
+    app.db.query('select 1 from subject_state where subject_id = $1 and reviewed_policy is not null', [subjectId]);
+  await expect.poll(reviewed, { timeout: 12_000 }).toHaveLength(1);
+  let dead = false;
+  const parts = await startParts(app.database, {
+    name: 'dies',
+    faults: {
+      database: (real) => ({
+        ...real,
+        query: async (text, parameters) => {
+          if (dead) throw new DatabaseRefused('XX000', undefined);
+          const rows = await real.query(text, parameters);
+          dead = text.includes('set proved_subject_id');
+          return rows as never;
+        },
+      }),
+    },
+  });
+  await expect(parts.prove('crm:dies-other', account)).rejects.toThrow('XX000');
+  await parts.close();
+  // The sweep has its time in between, and then a minute has passed.
+  await sleep(5_500);
+  await app.db.query(
+    `update subject_state set review_at = now() where subject_id = $1 and review_at between now() and now() + interval '1 minute'`,
+    [subjectId],
+  );
+  await expect.poll(() => statusesOf(subjectId), { timeout: 12_000 }).toEqual(['suspended']);
+}, 30_000);

@@ -6,6 +6,8 @@ import { registerSubject } from './register-subject.ts';
 
 const lifetime = Temporal.Duration.from({ minutes: 30 });
 const attempts = 5;
+/** Longer than what is left of a report after its first note can take. */
+const reviewAfter = Temporal.Duration.from({ minutes: 1 });
 // Crockford's base 32: no letters that people mistake for digits. Eight of them are 40 bits; five attempts per challenge.
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
@@ -102,6 +104,19 @@ export const reportCodeSeen = async (
   await registerSubject(deps, caller, {
     references: input.handle ? [account, { ...input.handle, observedAt: input.observedAt }] : [account],
   });
+  // Whoever has proved it so far may be linked with it, or be about to: their links are looked at again, also if we die after the next statement.
+  const [earlier] = await deps.database.query<{ subjectId: string | null }>(
+    `select proved_subject_id as "subjectId" from identifier where blind_index = decode($1, 'hex')`,
+    [account.blindIndex],
+  );
+  const loses = (subjectId: string, reviewAt: Temporal.Instant) =>
+    deps.writer.change(subjectId, { verb: 'lose-control', caller }, () => ({
+      reviewAt: reviewAt.toString(),
+      rows: [],
+      result: undefined,
+    }));
+  if (earlier?.subjectId && earlier.subjectId !== match.subjectId)
+    await loses(earlier.subjectId, deps.clock.now().add(reviewAfter));
   const [proved] = await deps.database.query<{ provedAt: string; before: string | null }>(
     `with seen as (
        update control_challenge set seen_at = now(), seen_by = $4 where blind_index = decode($1, 'hex') and id = $2 and seen_at is null returning 1
@@ -115,12 +130,7 @@ export const reportCodeSeen = async (
   );
   if (!proved) throw new ChallengeRefused();
   await deps.writer.change(match.subjectId, { verb: 'prove-control', caller }, () => ({ rows: [], result: undefined }));
-  // Whoever had proved it before may be linked with it, or be about to: the version moves, and their links are looked at again.
-  if (proved.before !== null && proved.before !== match.subjectId)
-    await deps.writer.change(proved.before, { verb: 'lose-control', caller }, () => ({
-      reviewAt: deps.clock.now().toString(),
-      rows: [],
-      result: undefined,
-    }));
+  // The version moves: a confirmation that still saw the earlier proof asks again.
+  if (proved.before !== null && proved.before !== match.subjectId) await loses(proved.before, deps.clock.now());
   return { subjectId: match.subjectId, provedAt: Temporal.Instant.from(proved.provedAt).toString() };
 };
