@@ -1,13 +1,14 @@
-import type { SubjectReader } from '../subjects/index.ts';
+import { SubjectNotFound, type SubjectReader } from '../subjects/index.ts';
 import { linkOf, type Link } from './confirm-link.ts';
 import { halvesOf } from './half.ts';
 
 /**
  * The links of a subject that are not over, as `system` recorded them (all with `system` undefined). A link is only as good as its weaker half:
- * where the other side fell, it is shown as such here too.
+ * where the other side fell, it is shown as such here too. Throws SubjectNotFound.
  */
 export const readLinks = async (reader: SubjectReader, subjectId: string, system?: string): Promise<Link[]> => {
   const state = await reader.state(subjectId);
+  if (state.version === 0) throw new SubjectNotFound('subjectId');
   const mine = halvesOf(state.links).filter((half) => system === undefined || half.system === system);
   return Promise.all(
     mine.map(async (half) => {

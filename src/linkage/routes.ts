@@ -30,7 +30,7 @@ const readRoute = createRoute({
   tags: ['Links'],
   security: [{ oauth2: ['links:read'] }],
   request: { params: subjectPathSchema },
-  responses: { 200: { description: 'Links that are not over', content: json(linksSchema) } },
+  responses: { 200: { description: 'Links that are not over', content: json(linksSchema) }, ...problems(404) },
 });
 
 const unlinkRoute = createRoute({
