@@ -196,3 +196,30 @@ test('a proof by somebody else ends the earlier person’s link even if the serv
   );
   await expect.poll(() => statusesOf(subjectId), { timeout: 12_000 }).toEqual(['suspended']);
 }, 30_000);
+
+test('a change and a permit that lose to another transaction (40001, 40P01) are sent again', async () => {
+  const states = ['40001', '40P01', '40001'];
+  const parts = await startParts(app.database, {
+    name: 'loses',
+    faults: {
+      database: (real) => ({
+        ...real,
+        query: (text, parameters) => {
+          const writes = text.includes('insert into audit_event') || text.includes('insert into permit');
+          const lost = writes ? states.pop() : undefined;
+          return lost ? Promise.reject(new DatabaseRefused(lost, undefined)) : real.query(text, parameters);
+        },
+      }),
+    },
+  });
+  await parts.withdraw({ subject: 'crm:loses' });
+  expect(states).toEqual([]);
+  states.push('40001');
+  const record = { subject_id: '01900000-0000-7000-8000-000000000002', id: '01900000-0000-7000-8000-000000000003' };
+  const now = Temporal.Now.instant().toString();
+  await parts.deps.permits.record([
+    { ...record, system: 'crm', policy_digest: '', version: 1, decided_at: now, lease_ends_at: now, decisions: [] },
+  ]);
+  expect(await app.db.query('select 1 from permit where id = $1', [record.id])).toHaveLength(1);
+  await parts.close();
+});

@@ -3,7 +3,7 @@ import { createBatcher } from '../kernel/database/batcher.ts';
 import type { Database } from '../kernel/database/client.ts';
 import type { Scope } from '../consent/index.ts';
 import type { CompactFacts } from '../policies/index.ts';
-import { isUnavailable } from '../kernel/database/errors.ts';
+import { isUnavailable, isWorthRetrying } from '../kernel/database/errors.ts';
 
 /** An identifier of a decision as it is stored: nobody can read it, and it can be looked up again. */
 export type StoredName = { namespace: string; blindIndex: string };
@@ -52,7 +52,7 @@ export const createPermitRecorder = (database: Database, deadlineMs: number) => 
       await database.query(insertSql, [JSON.stringify(calls.flat())]);
       return calls.map(() => ({ status: 'fulfilled', value: undefined }));
     } catch (error) {
-      if (isUnavailable(error) && performance.now() < until) {
+      if (isWorthRetrying(error) && performance.now() < until) {
         await sleep(50);
         return write(calls, until);
       }

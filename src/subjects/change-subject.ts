@@ -3,7 +3,7 @@ import type { PgTable } from 'drizzle-orm/pg-core';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { arrayLiteral, type Database } from '../kernel/database/client.ts';
 import { createBatcher } from '../kernel/database/batcher.ts';
-import { DatabaseRefused, isUnavailable } from '../kernel/database/errors.ts';
+import { DatabaseRefused, isUnavailable, isWorthRetrying } from '../kernel/database/errors.ts';
 import type { Ids } from '../kernel/ids.ts';
 import { IdempotencyKeyRaced, SubjectContended } from './errors.ts';
 import type { SubjectReader, SubjectState } from './read-subjects.ts';
@@ -188,9 +188,9 @@ export const createSubjectWriter = (deps: {
         return { status: 'fulfilled', value: recordedAt === undefined ? results[index]! : { recordedAt } };
       });
     } catch (error) {
-      if (isUnavailable(error) && performance.now() < retryUntil) {
+      if (isWorthRetrying(error) && performance.now() < retryUntil) {
         await sleep(50);
-        return commitOrReadBack(batch, retryUntil, true);
+        return commitOrReadBack(batch, retryUntil, inDoubt || isUnavailable(error));
       }
       // One bad member must fail alone.
       if (!isUnavailable(error) && batch.length > 1)

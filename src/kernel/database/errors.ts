@@ -29,6 +29,10 @@ const unavailable = /^(08...|57P..|53...|57014|25006|CONNECTION_.*|CONNECT_TIMEO
 /** Whether a failed statement may or may not have been committed, so that only reading back can tell. */
 export const isUnavailable = (error: unknown): boolean => error instanceof DatabaseUnavailable;
 
+/** Whether the same statement may succeed when it is sent again: also after losing to another transaction (DESIGN section 5). */
+export const isWorthRetrying = (error: unknown): boolean =>
+  isUnavailable(error) || (error instanceof DatabaseRefused && ['40001', '40P01'].includes(error.sqlState));
+
 /**
  * Translates whatever a driver threw. The original is dropped on purpose: Drizzle's message holds the SQL and its
  * parameters, PostgreSQL's `detail` repeats the offending value.
