@@ -91,6 +91,8 @@ export const startService = async ({
   const keys = createKeyStore(urls.keys, localKeyEncryption(keyEncryptionKeys), { prepare: settings.prepare });
   const ids = uuidV7s(clock);
   await assertDurable(database);
+  // A key that a crash forgets takes with it all that it sealed.
+  await assertDurable(keys.database);
   await assertMigrated(database, 'data');
   await assertMigrated(keys.database, 'keys');
   const [grants] = await database.query<{ shared: boolean }>(

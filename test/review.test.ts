@@ -6,6 +6,7 @@ import { connect } from '../src/kernel/database/client.ts';
 import { DatabaseRefused } from '../src/kernel/database/errors.ts';
 import { blindIndex, parseIdentifier } from '../src/subjects/index.ts';
 import { startTestApp, testKeyEncryptionKeys, type TestApp } from './support/app.ts';
+import { freshDatabase } from './support/database.ts';
 import { agreeToLinking, linkAccount, linkQuestion, proveControl } from './support/people.ts';
 import { startParts } from './support/promises-parts.ts';
 
@@ -222,4 +223,19 @@ test('a change and a permit that lose to another transaction (40001, 40P01) are 
   ]);
   expect(await app.db.query('select 1 from permit where id = $1', [record.id])).toHaveLength(1);
   await parts.close();
+});
+
+test('a key store that may forget what it acknowledged is refused at start', async () => {
+  const database = await freshDatabase();
+  const owner = connect(database.urls.keysOwner, { connections: 1 });
+  const name = new URL(database.urls.keys).pathname.slice(1);
+  await owner.script(`alter database "${name}" set synchronous_commit = off`);
+  await owner.end();
+  const started = startTestApp({ database });
+  try {
+    await expect(started).rejects.toThrow('synchronous_commit off');
+  } finally {
+    await started.then((service) => service.close()).catch(() => {});
+    await database.drop();
+  }
 });
