@@ -31,8 +31,12 @@ export const forbidLinksTo = (catalogue: Catalogue, platform: string): Catalogue
       sources: ['a test'],
       obligations: [],
     });
+    const there = catalogue.cases.filter(
+      ({ facts }) => facts.action === 'link' && facts.identity.platform === platform,
+    );
+    const concerned = new Set(there.map((played) => played.case.name));
     for (const item of cases)
-      if (item.facts['identity']?.['platform'] === platform && (item.facts['action'] ?? 'link') === 'link') {
+      if (concerned.has(item.name)) {
         item.fires.push('test-no-links-there');
         item.expect = 'deny';
       }
@@ -42,4 +46,11 @@ export const forbidLinksTo = (catalogue: Catalogue, platform: string): Catalogue
       expect: 'deny',
       fires: ['test-no-links-there', 'proved-account'],
     });
+  });
+
+/** The same policy set after the words about a purpose have changed: its notice has a next version. */
+export const withNewNotice = (catalogue: Catalogue, purposeId: string): Catalogue =>
+  changed(catalogue, ({ purposes }) => {
+    const { notices } = purposes.find(({ id }) => id === purposeId)!;
+    notices.push({ ...notices.at(-1)!, version: notices.length + 1 });
   });
