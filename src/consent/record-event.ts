@@ -1,3 +1,4 @@
+import { liesAhead } from '../kernel/clock.ts';
 import { seal } from '../kernel/crypto/key-encryption.ts';
 import type { Catalogue, Purpose } from '../policies/index.ts';
 import {
@@ -72,9 +73,6 @@ export type RecordedEvent = {
   policyDigest: string;
 };
 
-/** A clock that runs a little ahead is no lie; a minute is more than any two servers differ. */
-const toleranceMs = 60_000;
-
 /** What an action means to the algebra of answers. */
 const actOf: Record<EventAction, Exclude<Answer['act'], 'pending'>> = {
   give: 'yes',
@@ -128,7 +126,7 @@ export const recordEvent = async (
     input.occurredAt === undefined
       ? now
       : Temporal.Instant.from(input.occurredAt).round({ smallestUnit: 'microsecond', roundingMode: 'floor' });
-  if (occurredAt.epochMilliseconds > now.epochMilliseconds + toleranceMs) throw new OccurredInFuture();
+  if (liesAhead(occurredAt, now)) throw new OccurredInFuture();
   const until = act === 'yes' ? expiryOf(occurredAt, purpose?.validity) : undefined;
 
   const urgent = act === 'no';

@@ -13,3 +13,7 @@ export const testClock = (startAt: string): Clock & { advance(duration: Temporal
     },
   };
 };
+
+/** Whether a stated moment lies in the future: by more than a minute, which no two servers' clocks differ. */
+export const liesAhead = (stated: Temporal.Instant, now: Temporal.Instant): boolean =>
+  stated.epochMilliseconds > now.epochMilliseconds + 60_000;

@@ -24,6 +24,13 @@ export class SubjectNotFound extends AppError {
   }
 }
 
+/** A handle goes to whoever used it last: one seen in the future would never go to anybody else. */
+export class ObservedInFuture extends AppError {
+  constructor(member: string) {
+    super('subjects.observed-in-future', 'unprocessable', `${member} lies in the future`, { member });
+  }
+}
+
 export class IdentifiersOfTwoSubjects extends AppError {
   constructor() {
     super(

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Caller, IdempotencyMark } from './change-subject.ts';
 import type { Reference, SubjectDeps } from './deps.ts';
-import { ChallengeRefused, IdentifierUnprovable, SubjectNotFound } from './errors.ts';
+import { ChallengeRefused, IdentifierMalformed, IdentifierUnprovable, SubjectNotFound } from './errors.ts';
 import { registerSubject } from './register-subject.ts';
 
 const lifetime = Temporal.Duration.from({ minutes: 30 });
@@ -92,6 +92,9 @@ export const reportCodeSeen = async (
 ): Promise<{ subjectId: string; provedAt: string }> => {
   const { account } = input;
   if (account.handle) throw new IdentifierUnprovable('a handle can change hands: give the immutable account id');
+  // Anything else would become an identifier of whoever has the account.
+  if (input.handle && !(input.handle.handle && input.handle.namespace === account.namespace))
+    throw new IdentifierMalformed('handle', 'must be a handle of the account\'s own platform, such as "x:@eva"');
   const open = await deps.database.query<{ id: string; subjectId: string }>(
     `update control_challenge set attempts_left = attempts_left - 1
      where blind_index = decode($1, 'hex') and attempts_left > 0 and seen_at is null and expires_at > $2

@@ -8,9 +8,10 @@ import {
   type ReplayOrRun,
   type Router,
 } from '../http/index.ts';
+import { liesAhead } from '../kernel/clock.ts';
 import type { Catalogue } from '../policies/index.ts';
 import { refer, type SubjectDeps } from './deps.ts';
-import { SubjectNotFound } from './errors.ts';
+import { ObservedInFuture, SubjectNotFound } from './errors.ts';
 import { openChallenge, readChallenge, reportCodeSeen } from './prove-control.ts';
 import { registerSubject } from './register-subject.ts';
 import {
@@ -101,9 +102,14 @@ type RouteDeps = SubjectDeps & { catalogue(): Promise<Catalogue>; replayOrRun: R
 /** `/v1/subjects` and `/v1/challenges`. */
 export const subjectRoutes = (guards: Guards, deps: RouteDeps): Router => {
   type Registration = (typeof registrationSchema)['_output'];
+  const assertObserved = (observedAt: string | undefined, member: string): void => {
+    if (observedAt !== undefined && liesAhead(Temporal.Instant.from(observedAt), deps.clock.now()))
+      throw new ObservedInFuture(member);
+  };
   const references = (catalogue: Catalogue, system: string, { identifiers }: Registration) =>
     identifiers.map(({ identifier, shared, observedAt }, index) => {
       const reference = refer(deps, catalogue, system, identifier, `identifiers.${index}.identifier`);
+      assertObserved(observedAt, `identifiers.${index}.observedAt`);
       return { ...reference, shared, observedAt };
     });
 
@@ -172,6 +178,7 @@ export const subjectRoutes = (guards: Guards, deps: RouteDeps): Router => {
       const caller = c.get('caller');
       const catalogue = await deps.catalogue();
       const { account, code, handle, observedAt } = c.req.valid('json');
+      assertObserved(observedAt, 'observedAt');
       const proved = await reportCodeSeen(deps, caller, {
         account: refer(deps, catalogue, caller.system, account, 'account'),
         code,
