@@ -21,6 +21,7 @@ test.each([
   [{ BASE_URL: 'http://askfirst.example.org' }, 'BASE_URL'],
   [{ BASE_URL: 'https://askfirst.example.org?x=1' }, 'BASE_URL'],
   [{ ALLOW_PRIVATE_TARGETS: 'yes' }, 'ALLOW_PRIVATE_TARGETS'],
+  [{ MIGRATOR_DATABASE_URL: 'postgres://askfirst_owner@db/askfirst' }, 'DATABASE_URL: required with'],
 ])('a wrong environment is refused by the name of the variable, never by its value: %j', (environment, name) => {
   expect(() => readConfig(environment)).toThrow(name);
   expect(() => readConfig(environment)).not.toThrow(/s3cret/);

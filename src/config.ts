@@ -32,17 +32,13 @@ export const environmentSchema = z.object({
     description:
       'The same database as `askfirst_reaper`, which alone may delete; with it old idempotency keys and challenges are swept.',
   }),
-  KEYS_DATABASE_URL: postgresUrl
-    .optional()
-    .meta({
-      description: 'The key store, another database; by default the database `<name>_keys` on the same server.',
-    }),
-  MIGRATOR_KEYS_DATABASE_URL: postgresUrl
-    .optional()
-    .meta({
-      description:
-        'The key store as its owner, which migrates it; by default `<name>_keys` beside MIGRATOR_DATABASE_URL.',
-    }),
+  KEYS_DATABASE_URL: postgresUrl.optional().meta({
+    description: 'The key store, another database; by default the database `<name>_keys` on the same server.',
+  }),
+  MIGRATOR_KEYS_DATABASE_URL: postgresUrl.optional().meta({
+    description:
+      'The key store as its owner, which migrates it; by default `<name>_keys` beside MIGRATOR_DATABASE_URL.',
+  }),
   DATABASE_PREPARE: flag.default('true').meta({ description: '`false` for poolers that keep no prepared statements.' }),
   DATABASE_CONNECTIONS: z.coerce
     .number()
@@ -160,6 +156,13 @@ export const readConfig = (
   const env = read.data;
   const keysUrl = env.KEYS_DATABASE_URL ?? besides(env.DATABASE_URL);
   const problems: string[] = [];
+  const orphan = (
+    ['MIGRATOR_DATABASE_URL', 'REAPER_DATABASE_URL', 'KEYS_DATABASE_URL', 'MIGRATOR_KEYS_DATABASE_URL'] as const
+  ).find((name) => env[name]);
+  if (!env.DATABASE_URL && orphan)
+    problems.push(
+      `DATABASE_URL: required with ${orphan}; without it an embedded PostgreSQL would start beside your own`,
+    );
   if (env.DATABASE_URL && keysUrl === env.DATABASE_URL)
     problems.push('KEYS_DATABASE_URL: must be another database than DATABASE_URL');
   if (env.DATABASE_URL && !env.KEY_ENCRYPTION_KEYS && !env.KEY_ENCRYPTION_KEYS_FILE)

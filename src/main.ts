@@ -100,7 +100,9 @@ export const startService = async ({
   );
 
   const readDeployment = createDeploymentReader(database, deadlineMs);
-  await activateFirstPolicies(database, await loadCatalogue(settings.policiesFolder));
+  // The folder counts at the first start only: later it may be older than what is active, or broken.
+  if ((await readDeployment()).policyDigest === null)
+    await activateFirstPolicies(database, await loadCatalogue(settings.policiesFolder));
   const policySets = createPolicySets(database, readDeployment);
   const catalogue = () => policySets.current();
   const [blindIndex, codes, [receiptKey, ...olderReceiptKeys], tokenKeys] = await Promise.all([

@@ -183,6 +183,9 @@ CREATE TABLE "obligation" (
 ALTER TABLE "deployment" ADD CONSTRAINT "deployment_policy_digest_policy_set_digest_fk" FOREIGN KEY ("policy_digest") REFERENCES "public"."policy_set"("digest") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "denial_decided" ON "denial" USING brin ("decided_at");--> statement-breakpoint
 CREATE INDEX "permit_decided" ON "permit" USING brin ("decided_at");--> statement-breakpoint
+CREATE INDEX "idempotency_recorded" ON "idempotency" USING brin ("recorded_at");--> statement-breakpoint
+CREATE INDEX "control_challenge_id" ON "control_challenge" USING btree ("id");--> statement-breakpoint
+CREATE INDEX "control_challenge_expires" ON "control_challenge" USING brin ("expires_at");--> statement-breakpoint
 CREATE INDEX "identifier_subject" ON "identifier" USING btree ("subject_id");--> statement-breakpoint
 CREATE INDEX "subject_state_review" ON "subject_state" USING btree ("review_at") WHERE review_at is not null;--> statement-breakpoint
 CREATE INDEX "subject_state_linked" ON "subject_state" USING btree ("reviewed_policy") WHERE links <> '[]'::jsonb;--> statement-breakpoint

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core';
+import { index, integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import { bytea, instant } from './database/columns.ts';
 
 /** Work that only one instance may do at a time: a row with a fencing token instead of a lock that dies with its connection. */
@@ -11,15 +11,19 @@ export const lease = pgTable('lease', {
 });
 
 /** A creating call that was answered: its key, the fingerprint of its request, and what it created. */
-export const idempotency = pgTable('idempotency', {
-  hash: bytea('hash').primaryKey(),
-  fingerprint: bytea('fingerprint').notNull(),
-  subjectId: uuid('subject_id').notNull(),
-  resourceId: uuid('resource_id').notNull(),
-  recordedAt: instant('recorded_at')
-    .notNull()
-    .default(sql`now()`),
-});
+export const idempotency = pgTable(
+  'idempotency',
+  {
+    hash: bytea('hash').primaryKey(),
+    fingerprint: bytea('fingerprint').notNull(),
+    subjectId: uuid('subject_id').notNull(),
+    resourceId: uuid('resource_id').notNull(),
+    recordedAt: instant('recorded_at')
+      .notNull()
+      .default(sql`now()`),
+  },
+  (table) => [index('idempotency_recorded').using('brin', table.recordedAt)],
+);
 
 /** Tokens of a rate limit, taken in chunks by every instance. */
 export const rateLimit = pgTable('rate_limit', {

@@ -72,7 +72,11 @@ export const controlChallenge = pgTable(
     seenAt: instant('seen_at'),
     seenBy: text('seen_by'),
   },
-  (table) => [primaryKey({ columns: [table.blindIndex, table.id] })],
+  (table) => [
+    primaryKey({ columns: [table.blindIndex, table.id] }),
+    index('control_challenge_id').on(table.id),
+    index('control_challenge_expires').using('brin', table.expiresAt),
+  ],
 );
 
 /** Who did what to a person's record: written by the runner of every change, in the same statement. Append-only. */

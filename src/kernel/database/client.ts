@@ -50,7 +50,7 @@ export const connect = (
       application_name: options.name ?? 'askfirst',
       statement_timeout: options.statementTimeoutMs ?? 10_000,
       // Whoever holds a person's row for longer than this holds up that person alone, not the batch behind it.
-      lock_timeout: options.statementTimeoutMs === 0 ? 0 : 2_000,
+      lock_timeout: options.statementTimeoutMs === 0 ? 0 : 1_000,
       // A restrictive default: answers never depend on a server's local settings.
       timezone: 'UTC',
     },
