@@ -8,6 +8,7 @@ import {
   type PolicySets,
   type Verdict,
 } from '../policies/index.ts';
+import type { Answers } from '../consent/index.ts';
 import type { Side, SubjectReader } from '../subjects/index.ts';
 import { assembleFacts, type Assembled } from './assemble-facts.ts';
 import { keysOf, type Named, type Question } from './prepare.ts';
@@ -59,9 +60,14 @@ export const questionOf = (decision: PermittedDecision, system: string, catalogu
   };
 };
 
-/** When the passing of time alone may end what is permitted now; epoch milliseconds. */
-const earliestEnd = (grounds: Assembled['grounds']): number | undefined => {
-  const ends = grounds.flatMap((status) => (status?.until === undefined ? [] : [status.until]));
+/**
+ * When the passing of time alone may end what is permitted now; epoch milliseconds. That is also when the very answer that is relied on ends: a
+ * broader one may go on, but it names no platform, and that unmasks nobody.
+ */
+const earliestEnd = ({ grounds, consent, customer }: Assembled): number | undefined => {
+  const answers = (customer?.answers ?? []) as Answers[string];
+  const reliedOn = answers.find(({ id }) => id === consent?.reliedOn);
+  const ends = [...grounds, reliedOn].flatMap((ground) => (ground?.until === undefined ? [] : [ground.until]));
   return ends.length === 0 ? undefined : Math.min(...ends);
 };
 
@@ -91,17 +97,12 @@ export const recheckPermit = async (
       catalogue = active;
       continue;
     }
-    const { facts, customer, identity, grounds } = assembleFacts(
-      question,
-      read.sides,
-      catalogue,
-      deps.clock.now().epochMilliseconds,
-    );
+    const assembled = assembleFacts(question, read.sides, catalogue, deps.clock.now().epochMilliseconds);
     return {
-      verdict: catalogue.decide(facts),
-      customer: customer!,
-      identity: identity!,
-      groundEndsAt: earliestEnd(grounds),
+      verdict: catalogue.decide(assembled.facts),
+      customer: assembled.customer!,
+      identity: assembled.identity!,
+      groundEndsAt: earliestEnd(assembled),
       policyDigest: catalogue.digest,
     };
   }

@@ -13,7 +13,6 @@ const seed = Number(process.env['PROMISE_SEED'] ?? Math.floor(Math.random() * 2 
 
 const setStage = async (faults: Faults = {}): Promise<Stage> => {
   const base = await defaultPolicies();
-  // In the past, because sweeps ask the database's own clock what is due: so everything that is due here is due there.
   const clock = testClock('2010-01-01T00:00:00Z');
   return {
     world: await createWorld(faults, clock),
@@ -54,6 +53,22 @@ test(
   },
   30 * 60_000,
 );
+
+test('a link behind a nickname ends with the yes that named the platform, though a broader one lasts', () => {
+  const yes = { do: 'yes', who: 'crm0', method: 'web-form', notice: 1, times: 1 } as const;
+  const linking = (scope: Record<string, string>) => ({ purpose: 'profile-linking' as const, scope });
+  return play(stage, [
+    { do: 'register', customer: 0, also: 'email' },
+    { ...yes, about: linking({ platform: 'youtube' }), late: 365 * 24 * 3_600_000 },
+    { ...yes, about: linking({}), late: 0 },
+    { do: 'prove', customer: 0, account: 'youtube' },
+    { do: 'link', customer: 0, account: 'youtube', system: 'crm', chain: [], wait: 0, diesAfter: undefined },
+    { do: 'sweep' },
+    { do: 'sweep' },
+    { do: 'pass', ms: 400 * 24 * 3_600_000 },
+    { do: 'sweep' },
+  ]);
+});
 
 test.each<[string, Faults]>([
   ['commits no longer compare versions', { database: dropVersionComparison }],

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { answersAsOf } from '../../src/consent/index.ts';
+import type { Database } from '../../src/kernel/database/client.ts';
 import { halvesOf } from '../../src/linkage/index.ts';
 import { freshDatabase, type TestDatabase } from './database.ts';
 import { createGate } from './promises-faults.ts';
@@ -13,17 +14,31 @@ export type Person = { customer: string; account: string; subjectId: string; acc
 /** The permit that a link is confirmed with. */
 export type Lease = { leaseId: string; customer: string; identity: string };
 
+/** Where the server's own clock says what is due, the test's clock says it instead. */
+const askClock = (database: Database, clock: Clock): Database => ({
+  ...database,
+  query: (text, parameters) =>
+    database.query(
+      text.replace(/\breview_at (<=|>) now\(\)/g, `review_at $1 '${clock.now().toString()}'::timestamptz`),
+      parameters,
+    ),
+});
+
 /** Two instances on one database, and hands on the order of what they do. */
 export const createWorld = async (faults: Faults = {}, clock?: Clock) => {
   const database: TestDatabase = await freshDatabase();
   const gate = createGate();
   const timed = clock === undefined ? {} : { clock };
+  const faulty = (real: Database) => {
+    const planted = faults.database?.(real) ?? real;
+    return clock === undefined ? planted : askClock(planted, clock);
+  };
   const a = await startParts(database, {
     name: 'instance-a',
     ...timed,
-    faults: { ...faults, database: (real) => gate.database(faults.database?.(real) ?? real) },
+    faults: { ...faults, database: (real) => gate.database(faulty(real)) },
   });
-  const b = await startParts(database, { name: 'instance-b', ...timed, faults });
+  const b = await startParts(database, { name: 'instance-b', ...timed, faults: { ...faults, database: faulty } });
   const locks = watchLocks(database);
   let people = 0;
 
