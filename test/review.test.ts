@@ -147,7 +147,7 @@ test('an identifier that somebody else takes meanwhile is not added to another p
     });
   // The key store holds the first call up between its look and its claim.
   const keys = connect(app.database.urls.keysOwner, { connections: 1 });
-  const holding = keys.script(`begin; lock table subject_key in access exclusive mode; select pg_sleep(1.5); commit`);
+  const holding = keys.script(`begin; lock table subject_key in access exclusive mode; select pg_sleep(0.9); commit`);
   await sleep(300);
   const adding = add();
   await sleep(300);

@@ -177,6 +177,7 @@ export const confirmLink = async (
     permitSubjectId: state.subjectId,
     confirmedAt: now.toString(),
     lapsesAt: now.epochMilliseconds + pendingMs,
+    ...(decision.chain.length > 0 ? { chained: true as const } : {}),
   };
   if (!earlier)
     await changeWhilePermitted(deps, confirmation, 'customer', state.subjectId, (current) => {

@@ -26,6 +26,8 @@ export type Half = {
   tellOther?: true;
   /** Until when a pending half may become active; epoch milliseconds. */
   lapsesAt?: number;
+  /** It came over a chain of accounts: a no of whoever owns one of them changes no side of this link, so it is looked at every hour. */
+  chained?: true;
   /** When the yes it rests on ends; epoch milliseconds. */
   groundEndsAt?: number;
 };
@@ -53,13 +55,16 @@ export const halfEvent = (id: string, half: Half, status: Half['status'] | 'unli
     },
   });
 
+const chainReviewMs = 3_600_000;
+
 /** The earliest moment at which a sweep has to look at these halves again; null for never. RFC 3339. */
 export const reviewAt = (halves: readonly Half[], now: number): string | null => {
   const moments = halves.flatMap((half) => {
     if (half.tellOther) return [now];
     if (half.status === 'pending') return [half.lapsesAt ?? now];
-    if (half.status === 'active') return half.groundEndsAt === undefined ? [] : [half.groundEndsAt];
-    return [];
+    if (half.status !== 'active') return [];
+    const ends = half.groundEndsAt === undefined ? [] : [half.groundEndsAt];
+    return half.chained && half.side === 'customer' ? [...ends, now + chainReviewMs] : ends;
   });
   return moments.length === 0 ? null : Temporal.Instant.fromEpochMilliseconds(Math.min(...moments)).toString();
 };

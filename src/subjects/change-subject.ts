@@ -64,9 +64,6 @@ export type SubjectWriter = {
 type Pending = { changeId: string; state: SubjectState; change: Change<unknown>; rows: Row[] };
 type Committed = { recordedAt: string } | 'stale';
 
-/** PostgreSQL's lock_not_available: somebody holds the row of this person for longer than a caller may wait. */
-const lockNotAvailable = '55P03';
-
 const jsonValue = (value: unknown): unknown => (Buffer.isBuffer(value) ? `\\x${value.toString('hex')}` : value);
 
 /** Column names and the time column of a table, for `json_populate_recordset`. */
@@ -230,9 +227,9 @@ export const createSubjectWriter = (deps: {
         const committed = await writer
           .submit({ changeId, state, change, rows }, about.urgent)
           .catch((error: unknown) => {
-            if (!(error instanceof DatabaseRefused)) throw error;
-            if (error.constraint === 'idempotency_pkey') throw new IdempotencyKeyRaced();
-            throw error.sqlState === lockNotAvailable ? new SubjectContended() : error;
+            throw error instanceof DatabaseRefused && error.constraint === 'idempotency_pkey'
+              ? new IdempotencyKeyRaced()
+              : error;
           });
         if (committed !== 'stale')
           return { result: change.result, recordedAt: committed.recordedAt, version: state.version + 1 };

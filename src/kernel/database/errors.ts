@@ -23,6 +23,15 @@ export class DatabaseRefused extends Error {
   }
 }
 
+/** Somebody holds a row for longer than a caller may wait (lock_not_available). The statement took no effect. */
+export class DatabaseLocked extends AppError {
+  constructor() {
+    super('database.locked', 'unavailable', 'what is to be changed is held by somebody else right now', {
+      retryAfterSeconds: 1,
+    });
+  }
+}
+
 /** Connection exceptions (08), operator intervention (57P), insufficient resources (53), and what postgres.js and Node name themselves. */
 const unavailable = /^(08...|57P..|53...|57014|25006|CONNECTION_.*|CONNECT_TIMEOUT|E[A-Z_]+)$/;
 
@@ -45,6 +54,7 @@ export const translateDatabaseError = (error: unknown): AppError | DatabaseRefus
     constraint_name?: unknown;
   };
   const code = typeof source.code === 'string' ? source.code : 'XX000';
+  if (code === '55P03') return new DatabaseLocked();
   if (unavailable.test(code)) return new DatabaseUnavailable();
   return new DatabaseRefused(code, typeof source.constraint_name === 'string' ? source.constraint_name : undefined);
 };
