@@ -40,9 +40,9 @@ const phone = (value: string): string | undefined => {
   // parser would drop it, and all colleagues behind a switchboard would be one person.
   if (!/^\+[\p{Nd}\s()./\u2010-\u2013-]+$/u.test(value)) return;
   const parsed = parsePhoneNumberFromString(value);
+  if (!parsed?.isPossible()) return;
   // Zeros dropped at each reading (+43 0 0…) make a number that would not be found under itself.
-  const isStable = parsed?.isPossible() && parsePhoneNumberFromString(parsed.number)?.number === parsed.number;
-  return isStable ? parsed.number : undefined;
+  return parsePhoneNumberFromString(parsed.number)?.number === parsed.number ? parsed.number : undefined;
 };
 
 /**
