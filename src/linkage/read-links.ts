@@ -9,7 +9,11 @@ import { halvesOf } from './half.ts';
 export const readLinks = async (reader: SubjectReader, subjectId: string, system?: string): Promise<Link[]> => {
   const state = await reader.state(subjectId);
   if (state.version === 0) throw new SubjectNotFound('subjectId');
-  const mine = halvesOf(state.links).filter((half) => system === undefined || half.system === system);
+  const halves = halvesOf(state.links).filter((half) => system === undefined || half.system === system);
+  // Somebody's own account may be registered with them: then both halves lie here, and are still one link.
+  const mine = halves.filter(
+    (half) => half.side === 'customer' || !halves.some((one) => one.linkId === half.linkId && one.side === 'customer'),
+  );
   return Promise.all(
     mine.map(async (half) => {
       if (half.status !== 'active') return linkOf(half, subjectId);

@@ -70,6 +70,16 @@ test('a link behind a nickname ends with the yes that named the platform, though
   ]);
 });
 
+test('a link to an account that is registered with its customer is one link', () =>
+  play(stage, [
+    { do: 'register', customer: 0, also: 'youtube' },
+    { do: 'ready', customer: 0, account: 'youtube', narrow: true },
+    { do: 'link', customer: 0, account: 'youtube', system: 'crm', chain: [], wait: 0, diesAfter: undefined },
+    { do: 'unlink', which: 0, side: 'account' },
+    { do: 'sweep' },
+    { do: 'acknowledge' },
+  ]));
+
 test.each<[string, Faults]>([
   ['commits no longer compare versions', { database: dropVersionComparison }],
   ['checks may be answered with what was read a moment ago', { reader: (reader) => rememberAnswers(reader, 2_000) }],
