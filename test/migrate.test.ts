@@ -1,39 +1,107 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect, type Database } from '../src/kernel/database/client.ts';
 import { provision, roles } from '../src/kernel/database/provision.ts';
 import { databaseUrl, freshDatabase, passwords, superuserUrl, type TestDatabase } from './support/database.ts';
 
-const name = `askfirst_migrate_${randomUUID().slice(0, 8)}`;
+const stores = ['data', 'keys'] as const;
+const id = randomUUID().slice(0, 8);
+const names = { data: `askfirst_migrate_${id}`, keys: `askfirst_migrate_${id}_keys` };
 let server: Database;
 beforeAll(async () => {
   server = connect(superuserUrl(), { connections: 1 });
-  await provision(superuserUrl(), passwords, [name]);
+  await provision(superuserUrl(), passwords, Object.values(names));
 });
 afterAll(async () => {
-  await server.script(`drop database if exists "${name}" with (force)`);
+  for (const name of Object.values(names)) await server.script(`drop database if exists "${name}" with (force)`);
   await server.end();
 });
 
-const migrateInProcess = async (url: string): Promise<number> => {
+const ownerUrl = (store: 'data' | 'keys'): string => databaseUrl(superuserUrl(), names[store], 'owner');
+
+/** Migrates both stores as a service does at its start, in a process of its own; answers how it ended and what it said. */
+const migrateInProcess = async (): Promise<string> => {
   const module = join(import.meta.dirname, '../src/kernel/database/migrate.ts');
-  const script = `import { migrate } from ${JSON.stringify(module)}; await migrate(${JSON.stringify(url)}, 'data');`;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'ignore' });
-  const [code] = (await once(child, 'exit')) as [number];
-  return code;
+  const calls = stores.map((store) => `await migrate(${JSON.stringify(ownerUrl(store))}, '${store}');`);
+  const script = [`import { migrate } from ${JSON.stringify(module)};`, ...calls].join('\n');
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const [complaint, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  return `${code} ${complaint}`.trim();
 };
 
-test('twenty processes that migrate an empty database at once all succeed, and each migration is applied once', async () => {
-  const url = databaseUrl(superuserUrl(), name, 'owner');
-  const codes = await Promise.all(Array.from({ length: 20 }, () => migrateInProcess(url)));
-  expect(codes).toEqual(Array.from({ length: 20 }, () => 0));
-  const owner = connect(url, { connections: 1 });
-  const applied = await owner.query<{ hash: string }>('select hash from migration');
-  expect(new Set(applied.map(({ hash }) => hash)).size).toBe(applied.length);
-  expect(applied.length).toBeGreaterThan(0);
+/** The migrations that drizzle-kit wrote down, oldest first, each with its SQL. */
+const journal = async (store: 'data' | 'keys'): Promise<string[]> => {
+  const folder = join(import.meta.dirname, '../drizzle', store);
+  const { entries } = JSON.parse(await readFile(join(folder, 'meta/_journal.json'), 'utf8')) as {
+    entries: { tag: string }[];
+  };
+  return Promise.all(entries.map(({ tag }) => readFile(join(folder, `${tag}.sql`), 'utf8')));
+};
+
+/** Every object that a migration or a grant could make, by name, and who may do what to it. */
+const schemaOf = async (url: string): Promise<string[]> => {
+  const database = connect(url, { connections: 1 });
+  try {
+    const rows = await database.query<{ line: string }>(
+      `select c.relkind::text || ' ' || c.relname || ' ' || coalesce(c.relacl::text, '') as line from pg_class c
+         where c.relnamespace = 'public'::regnamespace
+       union all select 'a ' || attrelid::regclass::text || '.' || attname || ' ' || format_type(atttypid, atttypmod) || ' ' || attnotnull::text
+         from pg_attribute where attnum > 0 and attrelid in
+           (select oid from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r')
+       union all select 'c ' || conrelid::regclass::text || ' ' || pg_get_constraintdef(oid) from pg_constraint
+         where connamespace = 'public'::regnamespace
+       order by 1`,
+    );
+    return rows.map(({ line }) => line);
+  } finally {
+    await database.end();
+  }
+};
+
+test('twenty processes that migrate empty databases at once all succeed, and each migration is applied once', async () => {
+  expect(await Promise.all(Array.from({ length: 20 }, migrateInProcess))).toEqual(
+    Array.from({ length: 20 }, () => '0'),
+  );
+
+  const alone = await freshDatabase();
+  const aloneUrls = { data: alone.urls.owner, keys: alone.urls.keysOwner };
+  for (const store of stores) {
+    const owner = connect(ownerUrl(store), { connections: 1 });
+    const applied = await owner.query<{ hash: string; xmin: string }>(
+      'select hash, xmin from migration order by applied_at, hash',
+    );
+    const written = await journal(store);
+    expect(applied).toHaveLength(written.length);
+    expect(new Set(applied.map(({ hash }) => hash))).toEqual(
+      new Set(written.map((sql) => createHash('sha256').update(sql).digest('hex'))),
+    );
+    // All in one transaction: the one process that was first did all of it, nineteen did nothing.
+    expect(new Set(applied.map(({ xmin }) => xmin)).size).toBe(1);
+    const tables = await owner.query<{ name: string }>(
+      `select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace`,
+    );
+    const created = written.flatMap((sql) => [...sql.matchAll(/^CREATE TABLE "(\w+)"/gm)].map(([, table]) => table!));
+    const own = ['migration', 'migration_lease'];
+    expect(tables.map((table) => table.name).toSorted()).toEqual([...created, ...own].toSorted());
+    await owner.end();
+    expect(await schemaOf(ownerUrl(store)), 'as one process alone leaves it').toEqual(await schemaOf(aloneUrls[store]));
+  }
+  await alone.drop();
+});
+
+test('a migration that was applied is not applied again, whoever starts later', async () => {
+  const owner = connect(ownerUrl('data'), { connections: 1 });
+  const read = () => owner.query('select hash, applied_at, xmin from migration order by hash');
+  const before = await read();
+  expect(await migrateInProcess()).toBe('0');
+  expect(await read()).toEqual(before);
   await owner.end();
 });
 
