@@ -54,7 +54,9 @@ export const openChallenge = async (
   if (!person?.subjectId) throw new SubjectNotFound('customer');
   if (claimed?.shared) throw new IdentifierUnprovable('an identifier that several people share cannot prove control');
   const challengeId = input.idempotency?.resourceId ?? deps.ids.uuid();
-  const expiresAt = deps.clock.now().add(lifetime).toString();
+  // PostgreSQL keeps microseconds: what is answered now must be what a repeated call is answered.
+  const now = deps.clock.now().round({ smallestUnit: 'microsecond', roundingMode: 'floor' });
+  const expiresAt = now.add(lifetime).toString();
   await deps.database.query(
     `insert into control_challenge (blind_index, id, subject_id, requested_by, attempts_left, expires_at)
      values (decode($1, 'hex'), $2, $3, $4, $5, $6) on conflict do nothing`,
