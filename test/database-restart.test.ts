@@ -65,16 +65,29 @@ const consent = (customer: string, decision: 'given' | 'refused') =>
     method: 'app',
   });
 
+/** May what is known of this customer be kept for the purpose that they agreed to. */
+const mayRetain = (customer: string) =>
+  post('/access/v1/evaluation', {
+    subject: { type: 'system', id: 'crm' },
+    action: { name: 'retain' },
+    resource: { type: 'customer', id: customer },
+    context: { purpose: 'profile-enrichment', customer },
+  });
+
 const postmasterPid = async (): Promise<number> =>
   Number((await readFile(join(folder, 'postgres/data/postmaster.pid'), 'utf8')).split('\n')[0]);
 
-test('the service outlives kill -9 of the database under load: 503 meanwhile, recovery by itself, every acknowledged event there exactly once', async () => {
+test('the service outlives kill -9 of the database under load: 503 meanwhile, recovery by itself, every acknowledged event there exactly once, every permit on record', async () => {
   const crashes: unknown[] = [];
   const onCrash = (error: unknown) => crashes.push(error);
   process.on('uncaughtException', onCrash);
   process.on('unhandledRejection', onCrash);
   const acknowledged = new Map<string, string>();
+  const permitted = new Set<string>();
+  const agreed = Array.from({ length: 10 }, (_, index) => `crm:agreed-${index}`);
+  for (const customer of agreed) expect((await consent(customer, 'given')).status).toBe(201);
   const statuses = new Map<number, number>();
+  const askedStatuses = new Set<number>();
   let running = true;
   try {
     const client = async (name: number) => {
@@ -86,12 +99,28 @@ test('the service outlives kill -9 of the database under load: 503 meanwhile, re
         else await sleep(20);
       }
     };
-    const clients = Array.from({ length: 24 }, (_, name) => client(name));
+    const asker = async (name: number) => {
+      for (let i = 0; running && i < 20_000; i++) {
+        const answer = await mayRetain(agreed[(name + i) % agreed.length]!);
+        askedStatuses.add(answer.status);
+        if (answer.status === 200) {
+          // These have all said yes and never no: whatever becomes of the database, the answer is yes or none at all.
+          expect(answer.body.decision, JSON.stringify(answer.body)).toBe(true);
+          permitted.add(answer.body.context.decisionId);
+        } else await sleep(20);
+      }
+    };
+    const clients = [
+      ...Array.from({ length: 16 }, (_, name) => client(name)),
+      ...Array.from({ length: 8 }, (_, name) => asker(name)),
+    ];
     for (let round = 0; round < 3; round++) {
       await sleep(1_500);
       process.kill(await postmasterPid(), 'SIGKILL');
-      const before = acknowledged.size;
-      await expect.poll(() => acknowledged.size, { timeout: 30_000, interval: 50 }).toBeGreaterThan(before + 50);
+      const before = { acknowledged: acknowledged.size, permitted: permitted.size };
+      const recovery = { timeout: 30_000, interval: 50 };
+      await expect.poll(() => acknowledged.size, recovery).toBeGreaterThan(before.acknowledged + 50);
+      await expect.poll(() => permitted.size, recovery).toBeGreaterThan(before.permitted + 50);
     }
     running = false;
     await Promise.all(clients);
@@ -104,12 +133,21 @@ test('the service outlives kill -9 of the database under load: 503 meanwhile, re
   // 401 would say that revocation could not be judged; anything but 201 and 503 is a lie about what happened.
   expect([...statuses.keys()].toSorted((one, other) => one - other)).toEqual(statuses.has(503) ? [201, 503] : [201]);
   expect(acknowledged.size).toBeGreaterThan(300);
+  for (const status of askedStatuses) expect([200, 503]).toContain(status);
+  expect(permitted.size).toBeGreaterThan(150);
 
   const events = await db.query<{ id: string; subjectId: string; seq: number }>(
     'select id, subject_id as "subjectId", subject_seq as seq from consent_event',
   );
   const stored = new Map(events.map((event) => [event.id, event]));
   for (const [id, subjectId] of acknowledged) expect(stored.get(id)?.subjectId).toBe(subjectId);
+
+  const onRecord = await db.query<{ id: string }>(
+    `select decision->>'id' as id from permit cross join json_array_elements(decisions) decision`,
+  );
+  const recordedOnce = new Set(onRecord.map(({ id }) => id));
+  expect(recordedOnce.size, 'none twice').toBe(onRecord.length);
+  expect([...permitted].filter((decisionId) => !recordedOnce.has(decisionId))).toEqual([]);
 
   // Nothing half-done: each event has its audit row, and no state has more or fewer versions than it has changes.
   const [orphans] = await db.query<{ count: number }>(
