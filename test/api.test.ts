@@ -68,7 +68,7 @@ describe('The documented examples', () => {
           ]),
         ),
       );
-    const response = await fetch(`${app.url}${path}${query.size === 0 ? '' : `?${query}`}`, {
+    const response = await fetch(`${app.url}${path}${query.size === 0 ? '' : `?${query.toString()}`}`, {
       method: operation.method,
       headers,
       ...(body

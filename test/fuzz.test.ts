@@ -88,6 +88,11 @@ const worldOf = (catalogue: Catalogue): World => {
       { ...informed, subject: 'crm:4713' },
       { ...informed, subject: 'crm:4712', purpose: 'profile-linking', decision: 'given', scope: { platform: 'x' } },
     ],
+    searchResources: [
+      { ...link, resource: { type: 'social_identity' } },
+      // The token of another query, in the form that ours have.
+      { ...link, page: { token: Buffer.from('[null,5,"x"]').toString('base64url') } },
+    ],
     // crm:4713 is erased: nothing may come to be there again.
     withdrawConsent: [
       { subject: 'crm:4713', purpose: '*', method: 'paper', evidence: `${canaries.evidence} on paper` },

@@ -117,13 +117,10 @@ export const createJudge = (document: object, operations: readonly Operation[]):
     for (const name of Object.keys(headers))
       if (/^(access-control-|server$|x-powered-by$|set-cookie$)/.test(name)) found.push(`has ${name}`);
     const id = sent.headers['x-request-id'];
-    // Nothing of a request without a URL is read, its headers neither. Node writes other than ASCII as UTF-8 and reads it as Latin-1.
-    if (
-      id !== undefined &&
-      /^[\x20-\x7e]*$/.test(id) &&
-      headers['x-request-id'] !== id &&
-      !text.includes('http.request-unreadable')
-    )
+    // Nothing of a request without a URL is read, its headers neither.
+    const unread = status === 400 && (sent.method === 'HEAD' || text.includes('http.request-unreadable'));
+    // Node writes other than ASCII as UTF-8 and reads it as Latin-1.
+    if (id !== undefined && /^[\x20-\x7e]*$/.test(id) && headers['x-request-id'] !== id && !unread)
       found.push(`X-Request-ID ${JSON.stringify(id)} comes back as ${JSON.stringify(headers['x-request-id'])}`);
     if (status >= 400) return [...found, ...refusalProblems(operation, sent, answer)];
     const seen = text.toLowerCase();
