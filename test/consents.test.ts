@@ -384,3 +384,27 @@ test('nobody else’s event is found under a subject, and an unknown subject has
   ])
     expect((await app.call('GET', `/v1/subjects/${path}`)).status, path).toBe(404);
 });
+
+test('customer service reaches a person on the channel that they chose, and on no other', async () => {
+  const customer = 'crm:service';
+  const body = {
+    subject: customer,
+    purpose: 'customer-service',
+    scope: { channel: 'email' },
+    decision: 'given',
+    notice,
+    method: 'phone',
+  };
+  expect((await app.call('POST', '/v1/consents', { body })).status).toBe(201);
+  const contact = async (channel: string) => {
+    const question = {
+      subject: { type: 'system', id: 'crm' },
+      action: { name: 'contact' },
+      resource: { type: 'customer', id: customer },
+      context: { purpose: 'customer-service', channel, marketing: false },
+    };
+    return (await app.call('POST', '/access/v1/evaluation', { body: question })).body.decision;
+  };
+  expect(await contact('email')).toBe(true);
+  expect(await contact('phone')).toBe(false);
+});

@@ -23,7 +23,8 @@ const start = (environment: Record<string, string>): ChildProcess & { said(): st
   const child = spawn(process.execPath, [join(projectFolder, 'src/main.ts')], {
     cwd: folder,
     env: {
-      ...{ PATH, HOME },
+      PATH,
+      HOME,
       ASKFIRST_DATA: join(folder, 'data'),
       ASKFIRST_POLICIES: join(projectFolder, 'policies'),
       PORT: '0',

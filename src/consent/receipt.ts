@@ -153,7 +153,8 @@ const noes: Record<Exclude<LegalBasis, 'consent'>, string> = {
 
 /** What happened, as DPV states. A no to everything ends every consent and objects to all that can be objected to. */
 const statesOf = ({ action, purpose }: RecordedEvent, basis: LegalBasis): string[] => {
-  if (action === 'give') return ['dpv:ConsentGiven'];
+  // A choice within a contract or another basis is no consent, and must not look like one.
+  if (action === 'give') return [basis === 'consent' ? 'dpv:ConsentGiven' : 'dpv:NoticeCommunicated'];
   if (action === 'inform') return ['dpv:NoticeCommunicated'];
   const ended = action === 'refuse' ? 'dpv:ConsentRefused' : 'dpv:ConsentWithdrawn';
   if (purpose === everything) return [ended, noes['public-task'], noes['legitimate-interests']];

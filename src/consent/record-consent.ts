@@ -5,7 +5,8 @@ import { recordEvent, type ConsentDeps, type EventInput, type RecordedEvent } fr
 
 /**
  * Records that a person said yes (`give`), said no when asked (`refuse`), or was told (`inform`, for purposes that rest on another basis).
- * Errors: those of `recordEvent`; ConsentNotTheBasis for a yes to what needs none, or the telling of what needs a yes.
+ * A yes narrowed to a scope is also a choice within what needs no consent: the channel on which a contract is served.
+ * Errors: those of `recordEvent`; ConsentNotTheBasis for a yes to the whole of what needs none, or the telling of what needs a yes.
  */
 export const recordConsent = async (
   deps: ConsentDeps,
@@ -15,7 +16,9 @@ export const recordConsent = async (
 ): Promise<RecordedEvent> => {
   const purpose = catalogue.purposes.get(input.purpose);
   if (!purpose) throw new PurposeUnknown();
-  if (input.action !== 'refuse' && (purpose.legalBasis === 'consent') !== (input.action === 'give'))
+  const byConsent = purpose.legalBasis === 'consent';
+  const chooses = Object.keys(input.scope).length > 0;
+  if ((input.action === 'inform' && byConsent) || (input.action === 'give' && !byConsent && !chooses))
     throw new ConsentNotTheBasis(purpose.id);
   return recordEvent(deps, caller, catalogue, input);
 };

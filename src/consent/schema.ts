@@ -44,7 +44,7 @@ export const consentInputSchema = z
     purpose: purposeSchema,
     decision: z.enum(['given', 'refused', 'informed']).meta({
       description:
-        'given and refused answer a question for consent; informed notes that the person was told of a purpose on another basis',
+        'given and refused answer a question for consent; informed notes that the person was told of a purpose on another basis, within which given chooses (the channel of a contract)',
     }),
     notice: z
       .strictObject({
