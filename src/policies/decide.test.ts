@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { arbitraryFacts } from '../../test/support/arbitrary-facts.ts';
@@ -148,7 +149,7 @@ describe('rules', () => {
 describe('the default policies', () => {
   let catalogue: Catalogue;
   beforeAll(async () => {
-    catalogue = await loadCatalogue(new URL('../../policies', import.meta.url).pathname);
+    catalogue = await loadCatalogue(join(import.meta.dirname, '../../policies'));
   });
 
   test('decide any valid facts without an error, and permit only what a rule permits and none forbids', () => {

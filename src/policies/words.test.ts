@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { readFile, readdir } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { smallPolicies, withPolicies } from '../../test/support/small-policies.ts';
@@ -12,7 +13,7 @@ import { languages } from './schema.ts';
 const folder = new URL('../../policies/', import.meta.url);
 let catalogue: Catalogue;
 beforeAll(async () => {
-  catalogue = await loadCatalogue(folder.pathname);
+  catalogue = await loadCatalogue(fileURLToPath(folder));
 });
 
 const playedCase = (name: string) => {
