@@ -19,7 +19,7 @@ type Tree = { raw: string } | { items: Tree[] } | { members: [string, Tree][] };
 
 const leaf = (value: string | number | boolean | null): Tree => ({ raw: JSON.stringify(value) });
 
-export const treeOf = (value: unknown): Tree => {
+const treeOf = (value: unknown): Tree => {
   if (Array.isArray(value)) return { items: value.map(treeOf) };
   if (typeof value !== 'object' || value === null) return leaf(value as string);
   return { members: Object.entries(value).map(([key, inner]) => [key, treeOf(inner)]) };
@@ -86,7 +86,7 @@ export const createHarvest = () => {
 export type Harvest = ReturnType<typeof createHarvest>;
 
 /** Who calls: with what it takes, or with one of many things that are not that. */
-export type Credentials =
+type Credentials =
   | { kind: 'token'; system: string; lacking: boolean }
   | { kind: 'client'; system: string }
   | { kind: 'raw'; authorization: string }
