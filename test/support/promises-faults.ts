@@ -1,4 +1,5 @@
 import type { Database } from '../../src/kernel/database/client.ts';
+import type { createPermitRecorder } from '../../src/decisions/index.ts';
 import { DatabaseUnavailable } from '../../src/kernel/database/errors.ts';
 import type { Side, SubjectReader } from '../../src/subjects/index.ts';
 
@@ -36,6 +37,17 @@ export const dropVersionComparison = (database: Database): Database => ({
     const without = text.replace(/and\s+l\.version\s*=\s*c\.expected/, '');
     if (without === text) throw new Error('the comparison of versions is not where this fault takes it out');
     return database.query(without, parameters);
+  },
+});
+
+type PermitRecorder = ReturnType<typeof createPermitRecorder>;
+
+/** A recorder of permits that says "durable" a moment before it is true. Breaks promise 2. */
+export const answerEarly = (recorder: PermitRecorder): PermitRecorder => ({
+  ...recorder,
+  record: (records) => {
+    setTimeout(() => void recorder.record(records), 100);
+    return Promise.resolve();
   },
 });
 
@@ -93,5 +105,3 @@ export const createGate = () => {
   };
   return gate;
 };
-
-export type Gate = ReturnType<typeof createGate>;

@@ -1,6 +1,6 @@
 import { registerHooks } from 'node:module';
-import { pathToFileURL } from 'node:url';
 import { join } from 'node:path';
+import { answerEarly, dropVersionComparison, rememberAnswers } from './promises-faults.ts';
 
 /**
  * One instance of the service in a process of its own, for tests that kill it or plant a fault in it: `<settings as JSON>`. Prints its URL
@@ -10,38 +10,29 @@ import { join } from 'node:path';
 type Order = {
   urls: { app: string; keys: string; reaper: string };
   keyEncryptionKeys: string;
-  fault?: 'remember-answers' | 'drop-version-comparison';
+  fault?: keyof typeof faults;
 };
 const order = JSON.parse(process.argv[2]!) as Order;
 
-const faults = JSON.stringify(pathToFileURL(join(import.meta.dirname, 'promises-faults.ts')).href);
-/** What stands in for a module: all that it exports, with one export wrapped. */
-const standIns: Record<NonNullable<Order['fault']>, { module: string; source: string }> = {
-  'remember-answers': {
-    module: '/src/subjects/read-subjects.ts',
-    source: `
-      import { createSubjectReader as real } from './read-subjects.ts?real';
-      import { rememberAnswers } from ${faults};
-      export * from './read-subjects.ts?real';
-      export const createSubjectReader = (...given) => rememberAnswers(real(...given), 50);`,
-  },
-  'drop-version-comparison': {
-    module: '/src/kernel/database/client.ts',
-    source: `
-      import { connect as real } from './client.ts?real';
-      import { dropVersionComparison } from ${faults};
-      export * from './client.ts?real';
-      export const connect = (...given) => dropVersionComparison(real(...given));`,
-  },
+/** Which export of which module is wrapped in what. */
+const faults = {
+  'remember-answers': { module: 'subjects/read-subjects.ts', name: 'createSubjectReader', wrap: rememberAnswers },
+  'answer-early': { module: 'decisions/record-permits.ts', name: 'createPermitRecorder', wrap: answerEarly },
+  'drop-version-comparison': { module: 'kernel/database/client.ts', name: 'connect', wrap: dropVersionComparison },
 };
-const standIn = order.fault && standIns[order.fault];
-if (standIn)
+if (order.fault) {
+  const { module, name, wrap } = faults[order.fault];
+  const real = JSON.stringify(`${new URL(`../../src/${module}`, import.meta.url).href}?real`);
+  const source = `
+    import { ${name} as real } from ${real};
+    import { ${wrap.name} as wrap } from ${JSON.stringify(new URL('promises-faults.ts', import.meta.url).href)};
+    export * from ${real};
+    export const ${name} = (...given) => wrap(real(...given));`;
   registerHooks({
     load: (url, context, next) =>
-      url.endsWith(standIn.module)
-        ? { format: 'module', source: standIn.source, shortCircuit: true }
-        : next(url, context),
+      url.endsWith(`/src/${module}`) ? { format: 'module', source, shortCircuit: true } : next(url, context),
   });
+}
 
 const { startService } = await import('../../src/main.ts');
 const { createLog } = await import('../../src/kernel/log.ts');

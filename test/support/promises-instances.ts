@@ -9,7 +9,7 @@ import { allScopes, testKeyEncryptionKeys } from './app.ts';
 import type { TestDatabase } from './database.ts';
 import { defaultPolicies } from './promises-parts.ts';
 
-export type Fault = 'remember-answers' | 'drop-version-comparison';
+export type Fault = 'remember-answers' | 'drop-version-comparison' | 'answer-early';
 
 export type Instance = { url: string; process: ChildProcess; exited: Promise<unknown> };
 

@@ -53,5 +53,3 @@ export const watchLocks = (on: TestDatabase) => {
     close: () => sql.end({ timeout: 5 }),
   };
 };
-
-export type Locks = ReturnType<typeof watchLocks>;
