@@ -1,5 +1,4 @@
 import { schedule } from 'node-cron';
-import type { Clock } from './kernel/clock.ts';
 import { connect } from './kernel/database/client.ts';
 import type { Log } from './kernel/log.ts';
 
@@ -10,12 +9,7 @@ export type Jobs = { start(): void; wake(): void; stop(): Promise<void> };
  * Sweeps links every five seconds (and at once after a no), and every ten minutes, as the reaper, removes idempotency keys of yesterday,
  * challenges that ran out and windows of rate limits that are over.
  */
-export const createJobs = (deps: {
-  log: Log;
-  clock: Clock;
-  reaperUrl: string | undefined;
-  sweepLinks(): Promise<number>;
-}): Jobs => {
+export const createJobs = (deps: { log: Log; reaperUrl: string | undefined; sweepLinks(): Promise<number> }): Jobs => {
   const reaper =
     deps.reaperUrl === undefined ? undefined : connect(deps.reaperUrl, { connections: 1, name: 'askfirst-reaper' });
   let running: Promise<void> | undefined;

@@ -32,7 +32,7 @@ import { takeTokens } from './kernel/database/take-tokens.ts';
 import { uuidV7s } from './kernel/ids.ts';
 import { createLog, type Log } from './kernel/log.ts';
 import { createLogStream } from './kernel/log-stream.ts';
-import { dropLink, findLinked, sweepLinks, unlinkWhatFell } from './linkage/index.ts';
+import { dropLink, findLinked, halvesOf, sweepLinks, unlinkWhatFell } from './linkage/index.ts';
 import { personalSchemas } from './personal-schemas.ts';
 import { activateFirstPolicies, createDeploymentReader, createPolicySets, loadCatalogue } from './policies/index.ts';
 import { createSubjectReader, createSubjectWriter, openIdentifiers, openIdentifiersOf } from './subjects/index.ts';
@@ -132,9 +132,7 @@ export const startService = async ({
   }) => {
     if (kind !== 'unlink') return;
     const state = await reader.state(subjectId);
-    const half = (state.links as { linkId: string; otherSubjectId: string }[]).find(
-      ({ linkId }) => linkId === facts.linkId,
-    );
+    const half = halvesOf(state.links).find(({ linkId }) => linkId === facts.linkId);
     if (half) await dropLink(linkage, service, half, subjectId, 'acknowledged');
   };
   const send = createWebhookSender({ allowPrivateTargets: settings.allowPrivateTargets });
@@ -143,7 +141,6 @@ export const startService = async ({
     log,
     reaperUrl: urls.reaper,
     sweepLinks: async () => sweepLinks(linkage, await catalogue()),
-    clock,
   });
   const wake = () => {
     delivery.wake();
@@ -249,7 +246,7 @@ export const startService = async ({
     stop: async () => {
       drain.draining = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      if ('closeIdleConnections' in server) server.closeIdleConnections();
+      server.closeIdleConnections();
       await Promise.race([closed, sleep(settings.requestTimeoutMs, undefined, { ref: false })]);
       await Promise.all([jobs.stop(), delivery.stop()]);
       // A database that is gone must not keep us from ending: what waits for it has not been acknowledged, denials apart.

@@ -1,5 +1,15 @@
 import type { Facts } from './facts.ts';
 
+const person = {
+  named: true,
+  known: true,
+  consent: 'nothing-recorded',
+  restricted: false,
+  erased: false,
+  suppressed: false,
+  prefersHumans: false,
+};
+
 /**
  * What facts mostly are. Recorded decisions hold only what differs, so that a permit costs a fifth to store. Never change a value here:
  * what has been recorded would be read back differently.
@@ -18,28 +28,8 @@ const usual: Readonly<Record<string, unknown>> = {
     forwardCompatible: false,
   },
   request: {},
-  customer: {
-    named: true,
-    known: true,
-    consent: 'nothing-recorded',
-    restricted: false,
-    erased: false,
-    suppressed: false,
-    prefersHumans: false,
-    yesNamesPlatform: false,
-  },
-  identity: {
-    named: true,
-    known: true,
-    consent: 'nothing-recorded',
-    restricted: false,
-    erased: false,
-    suppressed: false,
-    prefersHumans: false,
-    handleOnly: false,
-    shared: false,
-    controlProved: false,
-  },
+  customer: { ...person, yesNamesPlatform: false },
+  identity: { ...person, handleOnly: false, shared: false, controlProved: false },
   link: 'none',
   chain: [],
 };

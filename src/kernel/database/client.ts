@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import postgres from 'postgres';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { AppError } from '../errors.ts';
-import { DatabaseRefused, translated } from './errors.ts';
+import { lostConflict, translated } from './errors.ts';
 
 /**
  * One row set of one statement. The service never opens a conversation (`begin`): postgres.js 3.4.9 throws an uncatchable
@@ -17,9 +17,6 @@ export type Database = {
   orm: ReturnType<typeof drizzle>;
   end(): Promise<void>;
 };
-
-/** serialization_failure, deadlock_detected. */
-const lostConflict = new Set(['40001', '40P01']);
 
 export class DatabaseNotDurable extends AppError {
   constructor(setting: string) {
@@ -62,7 +59,7 @@ export const connect = (
       try {
         return await run();
       } catch (error) {
-        if (attempt === 5 || !(error instanceof DatabaseRefused) || !lostConflict.has(error.sqlState)) throw error;
+        if (attempt === 5 || !lostConflict(error)) throw error;
         await sleep(Math.random() * 10 * 2 ** attempt);
       }
     }

@@ -38,9 +38,12 @@ const unavailable = /^(08...|57P..|53...|57014|25006|CONNECTION_.*|CONNECT_TIMEO
 /** Whether a failed statement may or may not have been committed, so that only reading back can tell. */
 export const isUnavailable = (error: unknown): boolean => error instanceof DatabaseUnavailable;
 
+/** Whether a statement lost a conflict, without effect: serialization_failure or deadlock_detected. */
+export const lostConflict = (error: unknown): boolean =>
+  error instanceof DatabaseRefused && ['40001', '40P01'].includes(error.sqlState);
+
 /** Whether the same statement may succeed when it is sent again: also after losing to another transaction (DESIGN section 5). */
-export const isWorthRetrying = (error: unknown): boolean =>
-  isUnavailable(error) || (error instanceof DatabaseRefused && ['40001', '40P01'].includes(error.sqlState));
+export const isWorthRetrying = (error: unknown): boolean => isUnavailable(error) || lostConflict(error);
 
 /**
  * Translates whatever a driver threw. The original is dropped on purpose: Drizzle's message holds the SQL and its
