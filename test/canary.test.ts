@@ -35,8 +35,11 @@ const beginnings = {
   blog: '8811228',
 };
 const word = (what: string): string => plant(what, beginnings.word + randomUUID().replaceAll('-', '').slice(0, 12));
-const digits = (what: 'phone' | 'account' | 'blog', count: number): string =>
-  plant(what, beginnings[what] + String(randomInt(10 ** count)).padStart(count, '0'));
+/** Drawn once each: somebody with the number of another would be that other person, whose key may be gone by then. */
+const digits = (what: 'phone' | 'account' | 'blog', count: number): string => {
+  const mark = beginnings[what] + String(randomInt(10 ** count)).padStart(count, '0');
+  return planted.some(({ text: taken }) => taken === mark) ? digits(what, count) : plant(what, mark);
+};
 
 /** What was found where it must not be. */
 const found = (haystack: string, except: (what: string) => boolean = () => false): string[] => {
