@@ -2,8 +2,8 @@
 -- app: appends events, moves the current state. reaper: retention and erasure. auditor: reads events, never secrets.
 do $$
 declare
-  events constant text := 'consent_event, permit, denial, link_event, audit_event, policy_set';
-  current_rows constant text := 'subject_state, identifier, control_challenge, obligation, client, endpoint, deployment, lease, rate_limit';
+  events constant text := 'consent_event, consent_revision, birth_month, permit, denial, link_event, audit_event, policy_set';
+  current_rows constant text := 'subject_state, identifier, control_challenge, confirmation, mail, match_review, obligation, client, endpoint, deployment, lease, rate_limit, campaign, staff_session, import_run';
 begin
   if exists (select from pg_roles where rolname = 'askfirst_app') then
     execute 'revoke all on all tables in schema public from askfirst_app';
@@ -15,12 +15,12 @@ begin
   if exists (select from pg_roles where rolname = 'askfirst_reaper') then
     execute 'revoke all on all tables in schema public from askfirst_reaper';
     execute 'grant usage on schema public to askfirst_reaper';
-    execute 'grant select, delete on consent_event, permit, denial, link_event, audit_event, subject_state, identifier, control_challenge, obligation, idempotency, rate_limit to askfirst_reaper';
+    execute 'grant select, delete on consent_event, consent_revision, birth_month, confirmation, mail, match_review, staff_session, permit, denial, link_event, audit_event, subject_state, identifier, control_challenge, obligation, idempotency, rate_limit to askfirst_reaper';
     execute 'grant select, insert, update on lease to askfirst_reaper';
   end if;
   if exists (select from pg_roles where rolname = 'askfirst_auditor') then
     execute 'revoke all on all tables in schema public from askfirst_auditor';
     execute 'grant usage on schema public to askfirst_auditor';
-    execute format('grant select on %s, subject_state, obligation, deployment to askfirst_auditor', events);
+    execute format('grant select on %s, subject_state, obligation, deployment, campaign, import_run to askfirst_auditor', events);
   end if;
 end $$;

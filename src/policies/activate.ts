@@ -27,7 +27,7 @@ const readable = (content: string): Catalogue | undefined => {
 };
 
 const stored = async (database: Database, digest: string): Promise<Catalogue | undefined> => {
-  const [row] = await database.query<{ content: string }>('select content from policy_set where digest = $1', [digest]);
+  const [row] = await database.read<{ content: string }>('select content from policy_set where digest = $1', [digest]);
   return row && readable(row.content);
 };
 

@@ -14,7 +14,7 @@ export const createDeploymentReader = (database: Database, deadlineMs: number): 
     maxInFlight: 1,
     deadlineMs,
     run: async (callers) => {
-      const [value] = await database.query<Deployment>(
+      const [value] = await database.read<Deployment>(
         'select policy_digest as "policyDigest", clients_epoch as "clientsEpoch" from deployment',
       );
       return callers.map(() => ({ status: 'fulfilled', value: value ?? { policyDigest: null, clientsEpoch: 0 } }));

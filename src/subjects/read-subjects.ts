@@ -77,7 +77,7 @@ export const createSubjectReader = (database: Database, deadlineMs: number): Sub
     deadlineMs,
     run: async (calls) => {
       const keys = calls.flat();
-      const rows = await database.query<SideRow>(sidesSql, [
+      const rows = await database.read<SideRow>(sidesSql, [
         arrayLiteral(keys.map((key) => key.blindIndex)),
         arrayLiteral(keys.map((key) => key.purpose)),
       ]);
@@ -97,7 +97,7 @@ export const createSubjectReader = (database: Database, deadlineMs: number): Sub
       maxInFlight: 1,
       deadlineMs,
       run: async (keys) => {
-        const rows = await database.query<SubjectState & { key: string }>(text, [arrayLiteral([...new Set(keys)])]);
+        const rows = await database.read<SubjectState & { key: string }>(text, [arrayLiteral([...new Set(keys)])]);
         const found = new Map(rows.map(({ key, ...state }) => [key, state]));
         return keys.map((key) => ({ status: 'fulfilled', value: found.get(key) }));
       },

@@ -17,6 +17,10 @@ export const subjectState = pgTable(
     leaseFloor: integer('lease_floor').notNull().default(0),
     restrictedAt: instant('restricted_at'),
     erasedAt: instant('erased_at'),
+    /** The record of the same person that this one was merged into: an alias, which answers nothing by itself any more. */
+    mergedInto: uuid('merged_into'),
+    /** What this person's browser says for them (Sec-GPC); consent's. */
+    signals: jsonb('signals').notNull().default({}),
     /** When a sweep has to look at the links: a pending half lapses, a ground expires. No fact of a decision. */
     reviewAt: instant('review_at'),
     /** Policy set under which the links were last reviewed. No fact of a decision. */
@@ -77,6 +81,19 @@ export const controlChallenge = pgTable(
     index('control_challenge_id').on(table.id),
     index('control_challenge_expires').using('brin', table.expiresAt),
   ],
+);
+
+/** The month in which a person was born, sealed under their key: enough to know when Art. 8 GDPR no longer applies. The newest counts. Append-only. */
+export const birthMonth = pgTable(
+  'birth_month',
+  {
+    subjectId: uuid('subject_id').notNull(),
+    id: uuid('id').notNull(),
+    sealed: bytea('sealed').notNull(),
+    system: text('system').notNull(),
+    recordedAt: instant('recorded_at').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.subjectId, table.id] })],
 );
 
 /** Who did what to a person's record: written by the runner of every change, in the same statement. Append-only. */

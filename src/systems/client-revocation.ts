@@ -20,7 +20,7 @@ export const createRevocationCheck = (
     deadlineMs,
     run: async (clientIds) => {
       const before = known;
-      const [row] = await database.query<{ epoch: number; revoked: string[] | null }>(
+      const [row] = await database.read<{ epoch: number; revoked: string[] | null }>(
         `select d.epoch, case when d.epoch <> $1 then (
            select coalesce(json_agg(id), '[]') from client where revoked_at is not null
          ) end as revoked

@@ -1,18 +1,26 @@
 import { sql } from 'drizzle-orm';
-import { index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { bytea, instant } from '../kernel/database/columns.ts';
 
 /** OAuth clients of systems. The secret is 256 random bits, kept as SHA-256. */
-export const client = pgTable('client', {
-  id: text('id').primaryKey(),
-  system: text('system').notNull(),
-  secretHash: bytea('secret_hash').notNull(),
-  scopes: jsonb('scopes').$type<string[]>().notNull(),
-  createdAt: instant('created_at')
-    .notNull()
-    .default(sql`now()`),
-  revokedAt: instant('revoked_at'),
-});
+export const client = pgTable(
+  'client',
+  {
+    id: text('id').primaryKey(),
+    system: text('system').notNull(),
+    /** Null where an outside issuer vouches for it. */
+    secretHash: bytea('secret_hash'),
+    /** The outside issuer of its tokens, and what it calls the client. */
+    issuer: text('issuer'),
+    externalId: text('external_id'),
+    scopes: jsonb('scopes').$type<string[]>().notNull(),
+    createdAt: instant('created_at')
+      .notNull()
+      .default(sql`now()`),
+    revokedAt: instant('revoked_at'),
+  },
+  (table) => [uniqueIndex('client_outside').on(table.issuer, table.externalId)],
+);
 
 /** Where a system takes its obligations by webhook; the secret sealed under the service's key. */
 export const endpoint = pgTable('endpoint', {
@@ -32,7 +40,7 @@ export const obligation = pgTable(
     subjectId: uuid('subject_id').notNull(),
     id: uuid('id').notNull(),
     system: text('system').notNull(),
-    kind: text('kind', { enum: ['unlink', 'stop'] }).notNull(),
+    kind: text('kind', { enum: ['unlink', 'stop', 'inform'] }).notNull(),
     facts: jsonb('facts').notNull(),
     createdAt: instant('created_at').notNull(),
     dueAt: instant('due_at').notNull(),

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import postgres from 'postgres';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { AppError } from '../errors.ts';
-import { lostConflict, translated } from './errors.ts';
+import { isUnavailable, lostConflict, translated } from './errors.ts';
 
 /**
  * One row set of one statement. The service never opens a conversation (`begin`): postgres.js 3.4.9 throws an uncatchable
@@ -11,6 +11,11 @@ import { lostConflict, translated } from './errors.ts';
 export type Database = {
   /** Runs one statement; errors come translated. `$1` parameters; arrays as PostgreSQL array literals (see `arrayLiteral`). */
   query<Row extends object>(text: string, parameters?: (string | number | null | boolean)[]): Promise<Row[]>;
+  /**
+   * The same for a statement that only reads: asked again, twice at most, when its connection was lost. postgres.js gives what it heard from a
+   * connection that ended to the next statement on it, so that one may fail although the database is there.
+   */
+  read<Row extends object>(text: string, parameters?: (string | number | null | boolean)[]): Promise<Row[]>;
   /** Runs several statements as one implicit transaction (simple protocol), so that a migration is all or nothing. */
   script(text: string): Promise<void>;
   /** Drizzle's SQL-like builder for the calls that are not hot. */
@@ -64,11 +69,26 @@ export const connect = (
       }
     }
   };
+  const query: Database['query'] = <Row extends object>(
+    text: string,
+    parameters: (string | number | null | boolean)[] = [],
+  ) =>
+    retried(
+      () => translated(sql.unsafe<Row[]>(text, parameters, { prepare, simple: false } as object)) as Promise<Row[]>,
+    );
   return {
-    query: <Row extends object>(text: string, parameters: (string | number | null | boolean)[] = []) =>
-      retried(
-        () => translated(sql.unsafe<Row[]>(text, parameters, { prepare, simple: false } as object)) as Promise<Row[]>,
-      ),
+    query,
+    read: async <Row extends object>(text: string, parameters?: (string | number | null | boolean)[]) => {
+      const startedAt = performance.now();
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await query<Row>(text, parameters);
+        } catch (error) {
+          // What took long is overloaded or gone: asking again would make it worse.
+          if (attempt === 3 || !isUnavailable(error) || performance.now() - startedAt > 500) throw error;
+        }
+      }
+    },
     script: async (text) => void (await translated(sql.unsafe(text).simple())),
     orm,
     end: () => sql.end({ timeout: 5 }),
