@@ -18,7 +18,7 @@ export type KeyStore = {
   /** The keys of subjects; a subject whose key was destroyed is absent. */
   subjectKeys(subjectIds: readonly string[]): Promise<Map<string, Buffer>>;
   /** A 32-byte secret of the service, made at first use, the same for all instances. */
-  secret(name: 'blind-index' | 'endpoints' | 'codes'): Promise<{ version: number; key: Buffer }>;
+  secret(name: 'blind-index' | 'endpoints' | 'codes' | 'capabilities'): Promise<{ version: number; key: Buffer }>;
   /** Signing keys, newest first, made at first use. Older ones still verify. */
   signingKeys(name: 'tokens' | 'receipts'): Promise<SigningKey[]>;
   database: Database;
