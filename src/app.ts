@@ -17,6 +17,7 @@ import {
 } from './http/index.ts';
 import type { Log } from './kernel/log.ts';
 import { linkRoutes } from './linkage/index.ts';
+import { stylesheetRoutes } from './portal/index.ts';
 import { subjectRoutes } from './subjects/index.ts';
 import { systemRoutes } from './systems/index.ts';
 
@@ -51,6 +52,7 @@ export const createApp = (deps: AppDeps): Router => {
     consentRoutes(deps.guards, deps),
     linkRoutes(deps.guards, deps),
     systemRoutes(deps.guards, deps),
+    stylesheetRoutes(),
     metricsRoutes(deps.edge.metrics),
     docsRoutes(() => buildDocument(app, deps.version)),
   ]);
