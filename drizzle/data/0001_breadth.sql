@@ -12,7 +12,6 @@ CREATE TABLE "confirmation" (
 	"id" uuid NOT NULL,
 	"attempts_left" integer NOT NULL,
 	"expires_at" timestamp with time zone NOT NULL,
-	"confirmed_at" timestamp with time zone,
 	CONSTRAINT "confirmation_subject_id_id_pk" PRIMARY KEY("subject_id","id")
 );
 --> statement-breakpoint
@@ -101,4 +100,5 @@ CREATE INDEX "confirmation_expires" ON "confirmation" USING brin ("expires_at");
 CREATE INDEX "mail_queue" ON "mail" USING btree ("next_attempt_at") WHERE sent_at is null;--> statement-breakpoint
 CREATE INDEX "match_review_open" ON "match_review" USING btree ("requested_at") WHERE answered_at is null;--> statement-breakpoint
 CREATE INDEX "match_review_id" ON "match_review" USING btree ("id");--> statement-breakpoint
+CREATE INDEX "subject_state_merged" ON "subject_state" USING btree ("subject_id") WHERE merged_into is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "client_outside" ON "client" USING btree ("issuer","external_id");

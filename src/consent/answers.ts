@@ -21,6 +21,7 @@ export const everything = '*';
  * - `until`: the first moment at which it is valid no longer (see `expiry.ts`); without it, never.
  * - `guardianOk`: set where a guardian is needed (Art. 8): whether the guardian's part is in order.
  * - `objection`: a no under Art. 21; it counts like every other no.
+ * - `despiteGpc`: a yes given while the person's browser sent Sec-GPC, which that signal therefore does not end.
  */
 export type Answer = {
   readonly act: 'yes' | 'no' | 'informed' | 'pending';
@@ -34,16 +35,23 @@ export type Answer = {
   readonly until?: number;
   readonly guardianOk?: boolean;
   readonly objection?: true;
+  readonly despiteGpc?: true;
 };
 
 /** Per purpose, and under `*`, the answers that can still matter. */
 export type Answers = Readonly<Record<string, readonly Answer[]>>;
 
-/** A recorded event. A `request` is a no that the legal basis gives no right to: kept for a human, never an answer. */
-export type ConsentEvent = Omit<Answer, 'act'> & { readonly purpose: string; readonly act: Answer['act'] | 'request' };
+/**
+ * A recorded event. A `request` is a no that the legal basis gives no right to, kept for a human; `unproven` an imported yes without its
+ * evidence. Neither is ever an answer.
+ */
+export type ConsentEvent = Omit<Answer, 'act'> & {
+  readonly purpose: string;
+  readonly act: Answer['act'] | 'request' | 'unproven';
+};
 
 /** Yeses of one scope that may wait side by side: only old letters typed in out of order ever need more than a handful. */
-const yesesPerScope = 32;
+export const yesesPerScope = 32;
 
 const none: readonly Answer[] = [];
 
@@ -90,7 +98,7 @@ export const recordedAct = (act: Answer['act'], basis: LegalBasis): ConsentEvent
  */
 export const addAnswer = (answers: Answers, event: ConsentEvent): Answers => {
   const { purpose, act, ...facts } = event;
-  if (act === 'request') return answers;
+  if (act === 'request' || act === 'unproven') return answers;
   if (act === 'yes' && purpose === everything) throw new RangeError('a yes names its purpose');
   const before = answersFor(answers, purpose);
   if (before.some((answer) => answer.seq >= event.seq)) throw new RangeError('events are added in the order of seq');
@@ -111,6 +119,9 @@ export const addAnswer = (answers: Answers, event: ConsentEvent): Answers => {
 /** A later yes or no to the same question settles a pending one. */
 const isAnsweredBy = (pending: Answer, later: Answer): boolean =>
   pending.act === 'pending' && sameScope(pending.scope, later.scope);
+
+/** The answers without those that can never matter again, for whoever put them together otherwise than by `addAnswer`. */
+export const pruned = (answers: Answers): Answers => pruneAll(answers);
 
 /** A new "no to everything" can make another such no pointless, and with it the yeses that were kept against it. */
 const pruneAll = (answers: Answers): Answers => {
@@ -153,6 +164,7 @@ const isPointlessYes = (answer: Answer, others: readonly Answer[], inherited: re
       other.at >= answer.at &&
       ranksAtLeast(other, answer) &&
       (other.own || !answer.own) &&
+      (other.despiteGpc || !answer.despiteGpc) &&
       isAsValid(other, answer) &&
       sameScope(other.scope, answer.scope),
   );

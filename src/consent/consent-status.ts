@@ -16,7 +16,8 @@ import {
 export type PurposeRules = {
   readonly legalBasis: LegalBasis;
   readonly dimensions: readonly Dimension[];
-  readonly notices: readonly { readonly version: number }[];
+  /** `corrects`: versions whose words were wrong. A yes to wrong words was not informed (Art. 4(11) GDPR). */
+  readonly notices: readonly { readonly version: number; readonly corrects?: readonly number[] | undefined }[];
   readonly renewOnNewNotice: boolean;
 };
 
@@ -64,7 +65,9 @@ const defects = ['valid', 'notice-outdated', 'expired', 'guardian-missing'] as c
 const defectOf = (answer: Answer, at: number, rules: PurposeRules): number => {
   if (!guardianInOrder(answer)) return 3;
   if (answer.until !== undefined && answer.until <= at) return 2;
-  return rules.renewOnNewNotice && answer.notice !== rules.notices.at(-1)!.version ? 1 : 0;
+  if (rules.renewOnNewNotice && answer.notice !== rules.notices.at(-1)!.version) return 1;
+  for (const { corrects } of rules.notices) if (corrects?.includes(answer.notice)) return 1;
+  return 0;
 };
 
 const endOf = (answer: Answer): number => answer.until ?? Infinity;

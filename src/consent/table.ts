@@ -70,7 +70,6 @@ export const confirmation = pgTable(
     id: uuid('id').notNull(),
     attemptsLeft: integer('attempts_left').notNull(),
     expiresAt: instant('expires_at').notNull(),
-    confirmedAt: instant('confirmed_at'),
   },
   (table) => [
     primaryKey({ columns: [table.subjectId, table.id] }),

@@ -24,6 +24,9 @@ export const row = <T extends PgTable>(
 export type Change<Result> = {
   answers?: unknown;
   links?: unknown;
+  signals?: unknown;
+  /** Makes this record an alias of another one of the same person. */
+  mergedInto?: string;
   /** Ends every lease that was granted so far. */
   voidLeases?: boolean;
   /**
@@ -93,15 +96,17 @@ const shapeOf = (table: PgTable) => {
 const commitSql = (inserts: string[]): string => `
   with change as (
     select * from json_to_recordset($1::text::json) as c (
-      subject_id uuid, expected int, answers jsonb, links jsonb, lease_floor int, review_at timestamptz, keep_review boolean)
+      subject_id uuid, expected int, answers jsonb, links jsonb, signals jsonb, merged_into uuid, lease_floor int,
+      review_at timestamptz, keep_review boolean)
   ), locked as materialized (
     select s.subject_id, s.version from subject_state s join change c on c.subject_id = s.subject_id order by s.subject_id for update of s
   ), born as (
-    insert into subject_state (subject_id, version, answers, links, lease_floor, review_at, changed_at)
-    select subject_id, 1, answers, links, lease_floor, review_at, now() from change where expected = 0 order by subject_id
+    insert into subject_state (subject_id, version, answers, links, signals, merged_into, lease_floor, review_at, changed_at)
+    select subject_id, 1, answers, links, signals, merged_into, lease_floor, review_at, now() from change where expected = 0 order by subject_id
     on conflict do nothing returning subject_id
   ), changed as (
-    update subject_state s set version = c.expected + 1, answers = c.answers, links = c.links, lease_floor = c.lease_floor,
+    update subject_state s set version = c.expected + 1, answers = c.answers, links = c.links, signals = c.signals,
+      merged_into = c.merged_into, lease_floor = c.lease_floor,
       review_at = case when c.keep_review then s.review_at else c.review_at end,
       reviewed_policy = case when c.keep_review then s.reviewed_policy end, changed_at = now()
     from change c join locked l on l.subject_id = c.subject_id
@@ -141,6 +146,8 @@ export const createSubjectWriter = (deps: {
         expected: state.version,
         answers: change.answers ?? state.answers,
         links: change.links ?? state.links,
+        signals: change.signals ?? state.signals,
+        merged_into: change.mergedInto ?? state.mergedInto,
         lease_floor: change.voidLeases ? state.version + 1 : state.leaseFloor,
         review_at: change.reviewAt,
         keep_review: change.reviewAt === undefined,

@@ -30,6 +30,9 @@ export type SubjectState = {
   leaseFloor: number;
   restrictedAt: string | null;
   erasedAt: string | null;
+  /** The record that this one is an alias of; then nothing here counts any more. */
+  mergedInto: string | null;
+  signals: unknown;
 };
 
 type SideRow = Side & { ord: number; policyDigest: string | null };
@@ -38,7 +41,8 @@ const sidesSql = `
   select k.ord::int as ord, i.subject_id as "subjectId", i.proved_subject_id as "provedSubjectId", coalesce(i.shared, false) as shared,
          coalesce(s.version, 0) as version, s.answers -> k.purpose as answers, s.answers -> '*' as everything,
          nullif(s.links, '[]') as links,
-         s.restricted_at is not null as restricted, s.erased_at is not null as erased, d.policy_digest as "policyDigest"
+         -- Until its identifiers have moved to the record that it was merged into, a merged one permits nothing.
+         s.restricted_at is not null or s.merged_into is not null as restricted, s.erased_at is not null as erased, d.policy_digest as "policyDigest"
   from unnest($1::text[], $2::text[]) with ordinality as k (blind_index, purpose, ord)
   cross join deployment d
   left join identifier i on i.blind_index = decode(k.blind_index, 'hex')
@@ -46,16 +50,19 @@ const sidesSql = `
 
 const stateColumns = `
   coalesce(s.version, 0) as version, coalesce(s.answers, '{}') as answers, coalesce(s.links, '[]') as links,
-  coalesce(s.lease_floor, 0) as "leaseFloor", s.restricted_at as "restrictedAt", s.erased_at as "erasedAt"`;
+  coalesce(s.lease_floor, 0) as "leaseFloor", s.restricted_at as "restrictedAt", s.erased_at as "erasedAt",
+  s.merged_into as "mergedInto", coalesce(s.signals, '{}') as signals`;
 
 const statesSql = `
   select k.subject_id as key, k.subject_id as "subjectId", ${stateColumns}
   from unnest($1::uuid[]) as k (subject_id) left join subject_state s on s.subject_id = k.subject_id`;
 
 const statesByIdentifierSql = `
-  select k.blind_index as key, i.subject_id as "subjectId", ${stateColumns}
+  select k.blind_index as key, coalesce(alias.merged_into, i.subject_id) as "subjectId", ${stateColumns}
   from unnest($1::text[]) as k (blind_index)
-  join identifier i on i.blind_index = decode(k.blind_index, 'hex') left join subject_state s on s.subject_id = i.subject_id`;
+  join identifier i on i.blind_index = decode(k.blind_index, 'hex')
+  left join subject_state alias on alias.subject_id = i.subject_id
+  left join subject_state s on s.subject_id = coalesce(alias.merged_into, i.subject_id)`;
 
 export type SubjectReader = {
   /** What holds for each key now, and which policy set is active; one statement serves many callers. Never cached. */

@@ -31,6 +31,9 @@ export const subjectState = pgTable(
     index('subject_state_review')
       .on(table.reviewAt)
       .where(sql`review_at is not null`),
+    index('subject_state_merged')
+      .on(table.subjectId)
+      .where(sql`merged_into is not null`),
     index('subject_state_linked')
       .on(table.reviewedPolicy)
       .where(sql`links <> '[]'::jsonb`),

@@ -8,7 +8,7 @@ type ReferenceScope = { readonly [dimension: string]: string };
 export type ReferenceEvent = {
   readonly id: string;
   readonly purpose: string;
-  readonly act: 'yes' | 'no' | 'informed' | 'pending' | 'request';
+  readonly act: 'yes' | 'no' | 'informed' | 'pending' | 'request' | 'unproven';
   readonly scope: ReferenceScope;
   readonly at: number;
   readonly seq: number;

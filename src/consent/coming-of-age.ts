@@ -1,0 +1,29 @@
+/** When somebody born in that month may answer for themselves, told to the month, because more is not stored. */
+export type ComingOfAge = {
+  /** Epoch milliseconds from which a guardian's yes counts no longer: the month begins in which the age is reached. */
+  guardianUntil: number;
+  /** Epoch milliseconds from which the person's own yes counts alone: that month is over. */
+  selfFrom: number;
+};
+
+/**
+ * Art. 8(1) GDPR. Between the two moments, a month at most, neither is certain, so neither counts: a guardian's yes is never good for too long, and
+ * a child's never too early. UTC.
+ */
+export const comingOfAge = (birthMonth: string, ageYears: number): ComingOfAge => {
+  const month = Temporal.PlainYearMonth.from(birthMonth).add({ years: ageYears });
+  const startOf = (one: Temporal.PlainYearMonth) =>
+    one.toPlainDate({ day: 1 }).toZonedDateTime('UTC').epochMilliseconds;
+  return { guardianUntil: startOf(month), selfFrom: startOf(month.add({ months: 1 })) };
+};
+
+/**
+ * The age from which a person consents alone: of the purpose and of the law whichever is higher; undefined where neither names one.
+ */
+export const consentAge = (
+  purpose: { minimumAgeYears?: number | undefined },
+  jurisdiction: { digitalConsentAgeYears?: number | undefined } | undefined,
+): number | undefined => {
+  const ages = [purpose.minimumAgeYears, jurisdiction?.digitalConsentAgeYears].filter((age) => age !== undefined);
+  return ages.length === 0 ? undefined : Math.max(...ages);
+};
