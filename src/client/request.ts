@@ -52,6 +52,10 @@ export type Circumstances = Optional<{
   botDisclosed: boolean;
   /** The person asked for a human in this thread. */
   asksForHuman: boolean;
+  /** The message asks for consent to this purpose. */
+  asksFor: string;
+  /** The human review of a likely match, by the id that the denied check gave. */
+  review: string;
   /** What is evaluated. */
   sources: (
     | 'own-records'

@@ -130,6 +130,8 @@ export const assembleFacts = (
           ...personOf(customer ?? nobody, customerStatus),
           yesNamesPlatform: customerStatus?.code === 'valid-yes' && customerStatus.scope?.platform !== undefined,
           prefersHumans: customerPrefersHumans,
+          dialogue: 'open',
+          mayBeAsked: true,
         }
       : noCustomer,
     identity: identityName
@@ -137,6 +139,8 @@ export const assembleFacts = (
           named: true,
           ...personOf(identity ?? nobody, identityStatus),
           prefersHumans: identityPrefersHumans,
+          dialogue: 'open',
+          mayBeAsked: true,
           platform: identityName.namespace,
           ...(platform && { naming: platform.naming }),
           handleOnly: identityName.handle,
@@ -148,6 +152,7 @@ export const assembleFacts = (
         }
       : noIdentity,
     link: linkBetween(customer, identity, identityName),
+    review: 'none',
     chain: question.chain.map((hop, index) => ({
       ...personOf(hops[index]!, hopStatuses[index]),
       namespace: hop.namespace,

@@ -8,17 +8,20 @@ const person = {
   erased: false,
   suppressed: false,
   prefersHumans: false,
+  dialogue: 'open',
+  mayBeAsked: true,
 };
 
 /**
  * What facts mostly are. Recorded decisions hold only what differs, so that a permit costs a fifth to store. Never change a value here:
- * what has been recorded would be read back differently.
+ * what has been recorded would be read back differently. A member that older records lack belongs here, with what then held.
  */
 const usual: Readonly<Record<string, unknown>> = {
   resource: 'social_identity',
   system: { granted: true },
   purpose: {
     known: true,
+    retired: false,
     highRisk: false,
     specialCategories: false,
     automatedDecisions: false,
@@ -31,6 +34,7 @@ const usual: Readonly<Record<string, unknown>> = {
   customer: { ...person, yesNamesPlatform: false },
   identity: { ...person, handleOnly: false, shared: false, controlProved: false },
   link: 'none',
+  review: 'none',
   chain: [],
 };
 

@@ -107,7 +107,11 @@ const stated = {
   upload: z.enum(['customer-list', 'hashed-list']).optional().meta({ description: 'a list handed to a platform' }),
 };
 
-export const requestSchema = z.strictObject({ ...stated, role: z.enum(roles).optional() });
+export const requestSchema = z.strictObject({
+  ...stated,
+  role: z.enum(roles).optional(),
+  asksForConsent: z.boolean().optional().meta({ description: 'the message asks for consent to a purpose' }),
+});
 /** What the caller says about its request, without identifiers. */
 export type RequestFacts = z.output<typeof requestSchema>;
 
@@ -130,6 +134,8 @@ export const contextSchema = z
       .strictObject({ department: slug, purpose: slug })
       .optional()
       .meta({ description: 'who gets the material, and for what' }),
+    asksFor: slug.optional().meta({ description: 'the message asks for consent to this purpose' }),
+    review: z.uuid().optional().meta({ description: 'the human review of a likely match' }),
     ...stated,
   })
   .meta({

@@ -32,19 +32,27 @@ const person = {
   suppressed: z.boolean().meta({ description: 'erased, and not to be recorded again' }),
 };
 
-const prefersHumans = z.boolean().meta({ description: 'live no to automated replies' });
+const asWished = {
+  prefersHumans: z.boolean().meta({ description: 'live no to automated replies' }),
+  dialogue: z
+    .enum(['open', 'refused'])
+    .meta({ description: 'whether the person wants to be spoken to so: this topic, on this channel, in this form' }),
+  mayBeAsked: z
+    .boolean()
+    .meta({ description: 'the consent that the message asks for was not refused, or long enough ago' }),
+};
 
 const customerSchema = z.strictObject({
   named: z.boolean().meta({ description: 'the request is about a customer' }),
   ...person,
-  prefersHumans,
+  ...asWished,
   yesNamesPlatform: z.boolean().meta({ description: 'the valid yes is narrowed to the platform of the account' }),
 });
 
 const identitySchema = z.strictObject({
   named: z.boolean().meta({ description: 'the request is about a social account' }),
   ...person,
-  prefersHumans,
+  ...asWished,
   platform: z.string().optional().meta({ description: 'id in platforms.yaml', 'x-refers-to': 'platforms' }),
   naming: z.enum(namings).optional(),
   handleOnly: z.boolean().meta({ description: 'named by its handle, not by its immutable account id' }),
@@ -59,6 +67,7 @@ const hopSchema = z.strictObject({
 
 const purposeFactsSchema = z.strictObject({
   known: z.boolean(),
+  retired: z.boolean().meta({ description: 'no longer in use' }),
   id: z.string().optional().meta({ 'x-refers-to': 'purposes' }),
   legalBasis: z.enum(legalBases).optional(),
   highRisk: z.boolean(),
@@ -84,6 +93,9 @@ export const factsSchema = z
     identity: identitySchema,
     /** The link between the two sides. */
     link: z.enum(['none', 'pending', 'active', 'suspended', 'unlink-due']),
+    review: z
+      .enum(['none', 'open', 'same-person', 'not-same-person'])
+      .meta({ description: 'what a colleague found who looked at whether account and customer are one person' }),
     chain: z.array(hopSchema).meta({ description: 'what led to the account, in order; each hop a person of its own' }),
   })
   .meta({ id: 'Facts', description: 'everything a rule looked at' });
@@ -101,6 +113,8 @@ const nobody = {
   erased: false,
   suppressed: false,
   prefersHumans: false,
+  dialogue: 'open',
+  mayBeAsked: true,
 } as const;
 
 /** The customer's side of a request that names no customer. */

@@ -37,6 +37,8 @@ describe('the context of a request', () => {
     ['a chain without end', { ...example, chain: Array.from({ length: 9 }, (_, index) => `x:${index}`) }],
     ['a thread from the future', { ...example, inReplyTo: { openedBySubject: true, days: -1 } }],
     ['a cell of minus one', { ...example, cellSize: -1 }],
+    ['a review that is no id', { ...example, review: 'the one of Tuesday' }],
+    ['a claim about what the message asks for', { ...example, asksForConsent: false }],
     ['no purpose', { customer: 'crm:4711' }],
   ])('with %s is refused', (_name, context) => {
     expect(contextSchema.safeParse(context).success).toBe(false);
@@ -63,6 +65,16 @@ describe('the facts gathered from a context', () => {
     expect(JSON.stringify({ request, purpose })).not.toMatch(/eva|4711|44196397|u17/);
     expect(request).toEqual({ match: { method: 'declared' }, role: 'agent' });
     expect(purpose.unknownValues).toEqual(['channel', 'recipient']);
+  });
+
+  test('say that a message asks for consent, not to what nor which review the caller means', () => {
+    const review = '0197a1b2-0000-7000-8000-000000000001';
+    const context = contextSchema.parse({ ...example, asksFor: 'newsletter', review });
+    expect(gatherFacts(catalogue, context, 'reply').request).toEqual({
+      match: { method: 'declared' },
+      role: 'agent',
+      asksForConsent: true,
+    });
   });
 
   test('do not repeat a purpose that does not exist', () => {

@@ -31,6 +31,7 @@ export function gatherFacts(
     request,
     purpose: {
       known: purpose !== undefined,
+      retired: purpose?.retired !== undefined,
       ...(purpose && { id: purpose.id, legalBasis: purpose.legalBasis }),
       highRisk: purpose?.highRisk ?? false,
       specialCategories: purpose?.specialCategories ?? false,
@@ -47,9 +48,12 @@ export function gatherFacts(
 }
 
 function requestFacts(context: Context): RequestFacts {
-  const { purpose: _p, customer: _c, chain: _h, forward: _f, actor, ...rest } = context;
-  const { platform: _platform, channel: _channel, topic: _topic, form: _form, recipient: _r, ...stated } = rest;
-  return actor ? { ...stated, role: actor.role } : stated;
+  const { purpose: _p, customer: _c, chain: _h, forward: _f, review: _r, actor, asksFor, ...rest } = context;
+  const { platform: _platform, channel: _channel, topic: _topic, form: _form, recipient: _to, ...stated } = rest;
+  const request: RequestFacts = stated;
+  if (actor) request.role = actor.role;
+  if (asksFor !== undefined) request.asksForConsent = true;
+  return request;
 }
 
 function askedScope(catalogue: Catalogue, purpose: Purpose | undefined, context: Context, platform?: string) {

@@ -90,6 +90,7 @@ function factsOfCase(content: Content, { facts: said }: Case): { facts: Facts } 
     system: { granted: true },
     purpose: {
       known: purpose !== undefined,
+      retired: purpose?.retired !== undefined,
       id: purpose?.id,
       legalBasis: purpose?.legalBasis,
       highRisk: purpose?.highRisk ?? false,
@@ -114,6 +115,7 @@ function factsOfCase(content: Content, { facts: said }: Case): { facts: Facts } 
         }
       : noIdentity,
     link: withIdentity && withCustomer && action !== 'link' ? 'active' : 'none',
+    review: 'none',
     chain: [],
   };
   const parsed = factsSchema.safeParse(laidOver(permitted, said));

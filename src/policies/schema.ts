@@ -84,7 +84,12 @@ export const jurisdictionSchema = z
   .strictObject({
     id,
     name: z.union([line, textsSchema]),
-    digitalConsentAgeYears: z.int().min(13).max(18).meta({ description: 'GDPR Art. 8(1) or its national form' }),
+    digitalConsentAgeYears: z
+      .int()
+      .min(13)
+      .max(18)
+      .optional()
+      .meta({ description: 'GDPR Art. 8(1) or its national form; absent where the law sets no age' }),
     authority: z.strictObject({ name: line, url: z.url({ protocol: /^https$/ }) }),
     sources: z.array(line).min(1),
   })
@@ -139,6 +144,10 @@ const noticeSchema = z.strictObject({
   since: z.iso.date(),
   text: textsSchema,
   summary: textsSchema,
+  corrects: setOf(z.int().min(1))
+    .min(1)
+    .optional()
+    .meta({ description: 'earlier versions whose words were wrong: a yes to them no longer counts' }),
 });
 
 const assessmentSchema = z
@@ -166,6 +175,13 @@ export const purposeSchema = z
     notices: z.array(noticeSchema).min(1).meta({ description: 'newest last' }),
     renewOnNewNotice: z.boolean(),
     validity: duration.optional(),
+    doubleOptIn: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'a yes by web form for e-mail counts only once it is confirmed from the mailbox' }),
+    askAgainAfter: duration
+      .optional()
+      .meta({ description: 'after a no nobody may be asked again before this time; absent: never' }),
     minimumAgeYears: z.int().min(0).max(21).optional(),
     dataCategories: setOf(id).min(1).meta({ description: 'each must be held by a system' }),
     recipients: setOf(id).default([]).meta({ description: 'a system, a platform or a recipient of any purpose' }),
@@ -178,6 +194,10 @@ export const purposeSchema = z
       .meta({ description: 'purposes to which its material may be forwarded, GDPR Art. 6(4)' }),
     highRisk: z.boolean().default(false),
     assessment: assessmentSchema.optional().meta({ description: 'required where highRisk is true' }),
+    retired: z.iso
+      .date()
+      .optional()
+      .meta({ description: 'no longer in use since: every use is denied and no yes is taken; a no still is' }),
     socialScoring: z.boolean().default(false).meta({ description: 'true never loads: AI Act Art. 5(1)(c)' }),
   })
   .superRefine((purpose, context) => {
@@ -191,6 +211,9 @@ export const purposeSchema = z
     }
     if (purpose.highRisk && !purpose.assessment) {
       refuse(['assessment'], 'an assessment, because the purpose is highRisk (GDPR Art. 35)');
+    }
+    if (purpose.doubleOptIn && purpose.legalBasis !== 'consent') {
+      refuse(['doubleOptIn'], 'false, because without the legal basis consent there is no yes to confirm');
     }
     if (purpose.specialCategories && purpose.legalBasis !== 'consent') {
       refuse(['legalBasis'], '"consent", because special categories need explicit consent (GDPR Art. 9(2)(a))');
@@ -211,6 +234,13 @@ export const purposeSchema = z
         refuse(['notices', index, 'version'], `a version above ${before.version}: newest last, each once`);
       }
       if (notice.since < before.since) refuse(['notices', index, 'since'], `a date not before ${before.since}`);
+    });
+    purpose.notices.forEach(({ corrects }, index) => {
+      const earlier = purpose.notices.slice(0, index).map(({ version }) => version);
+      corrects?.forEach((version, i) => {
+        if (earlier.includes(version)) return;
+        refuse(['notices', index, 'corrects', i], `a version of an earlier notice: ${earlier.join(', ') || 'none is'}`);
+      });
     });
     const began = purpose.notices.at(-1)?.since;
     if (purpose.assessment && began !== undefined && purpose.assessment.reviewBy <= began) {
