@@ -3,6 +3,7 @@ export { dropLink } from './drop-link.ts';
 export { unlinkWhatFell } from './fall.ts';
 export { halvesOf } from './half.ts';
 export { readLinks } from './read-links.ts';
+export { findReviews } from './find-reviews.ts';
 export { findLinked } from './find-linked.ts';
 export { linkRoutes } from './routes.ts';
 export { sweepLinks } from './sweep-links.ts';
