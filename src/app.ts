@@ -30,6 +30,8 @@ export type AppDeps = {
   health: Parameters<typeof healthRoutes>[0];
   tokens: Parameters<typeof tokenRoutes>[0];
   jwks: Parameters<typeof jwksRoutes>[0];
+  /** Whether mail goes out: without it nobody can confirm by mail. */
+  mailReady: boolean;
 } & Parameters<typeof subjectRoutes>[1] &
   Parameters<typeof consentRoutes>[1] &
   Parameters<typeof decisionRoutes>[1] &

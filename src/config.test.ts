@@ -22,6 +22,9 @@ test.each([
   [{ BASE_URL: 'https://askfirst.example.org?x=1' }, 'BASE_URL'],
   [{ ALLOW_PRIVATE_TARGETS: 'yes' }, 'ALLOW_PRIVATE_TARGETS'],
   [{ MIGRATOR_DATABASE_URL: 'postgres://askfirst_owner@db/askfirst' }, 'DATABASE_URL: required with'],
+  [{ MAIL_URL: 'http://user:s3cret@mail', MAIL_FROM: 'info@example.org' }, 'MAIL_URL'],
+  [{ MAIL_URL: 'smtp://user:s3cret@mail' }, 'MAIL_FROM: required with'],
+  [{ MAIL_URL: 'smtp://mail', MAIL_FROM: 'info@example.org, else@example.org' }, 'MAIL_FROM'],
 ])('a wrong environment is refused by the name of the variable, never by its value: %j', (environment, name) => {
   expect(() => readConfig(environment)).toThrow(name);
   expect(() => readConfig(environment)).not.toThrow(/s3cret/);

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { AppError } from './kernel/errors.ts';
+import { parseMailbox, type MailSettings } from './kernel/mail/transport.ts';
 
 export class ConfigInvalid extends AppError {
   constructor(problems: readonly string[]) {
@@ -68,6 +69,18 @@ export const environmentSchema = z.object({
     )
     .optional()
     .meta({ description: 'Where callers reach the service, https; issuer of tokens. `http://HOST:PORT` if absent.' }),
+  MAIL_URL: z
+    .url({ protocol: /^smtps?$/, hostname: /./, error: 'must begin with smtp:// or smtps:// and name a host' })
+    .optional()
+    .meta({
+      description:
+        'Where mail goes out, `smtps://user:password@host:465` or `smtp://host:587` (STARTTLS). Without it consent is not confirmed by mail.',
+    }),
+  MAIL_FROM: z
+    .string()
+    .refine((text) => parseMailbox(text) !== undefined, 'must be one address: Club <info@example.org>')
+    .optional()
+    .meta({ description: 'Sender of mail, `Club <info@example.org>`; required with MAIL_URL.' }),
   HOST: z.string().default('127.0.0.1').meta({ description: 'Address to listen on.' }),
   PORT: z.coerce
     .number()
@@ -126,6 +139,7 @@ export type Secrets = {
       }
     | undefined;
   keyEncryptionKeys: string | undefined;
+  mail: MailSettings | undefined;
 };
 
 /** The key store's database where none is named: `<name>_keys` on the same server. */
@@ -169,6 +183,7 @@ export const readConfig = (
     problems.push(
       'KEY_ENCRYPTION_KEYS or KEY_ENCRYPTION_KEYS_FILE: required with DATABASE_URL (askfirst keys new prints one)',
     );
+  if (env.MAIL_URL && !env.MAIL_FROM) problems.push('MAIL_FROM: required with MAIL_URL');
   if (problems.length > 0) throw new ConfigInvalid(problems);
   return {
     settings: {
@@ -196,6 +211,7 @@ export const readConfig = (
         : undefined,
       keyEncryptionKeys:
         env.KEY_ENCRYPTION_KEYS ?? (env.KEY_ENCRYPTION_KEYS_FILE && readFileSync(env.KEY_ENCRYPTION_KEYS_FILE, 'utf8')),
+      mail: env.MAIL_URL && env.MAIL_FROM ? { url: env.MAIL_URL, from: env.MAIL_FROM } : undefined,
     },
   };
 };

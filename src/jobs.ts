@@ -7,7 +7,7 @@ export type Jobs = { start(): void; wake(): void; stop(): Promise<void> };
 
 /**
  * Sweeps links every five seconds (and at once after a no), and every ten minutes, as the reaper, removes idempotency keys of yesterday,
- * challenges that ran out and windows of rate limits that are over.
+ * challenges that ran out, mails that were sent or are of no use any more, and windows of rate limits that are over.
  */
 export const createJobs = (deps: { log: Log; reaperUrl: string | undefined; sweepLinks(): Promise<number> }): Jobs => {
   const reaper =
@@ -36,6 +36,7 @@ export const createJobs = (deps: { log: Log; reaperUrl: string | undefined; swee
     try {
       await reaper?.query(`delete from idempotency where recorded_at < now() - interval '24 hours'`);
       await reaper?.query(`delete from control_challenge where expires_at < now() - interval '24 hours'`);
+      await reaper?.query(`delete from mail where least(sent_at, ends_at) < now() - interval '1 day'`);
       await reaper?.query(`delete from rate_limit where window_ends_at < now() - interval '1 hour'`);
     } catch (error) {
       deps.log.warn({ err: error }, 'old keys and challenges could not be removed');

@@ -32,6 +32,8 @@ import { takeTokens } from './kernel/database/take-tokens.ts';
 import { uuidV7s } from './kernel/ids.ts';
 import { createLog, type Log } from './kernel/log.ts';
 import { createLogStream } from './kernel/log-stream.ts';
+import { countMails, createMailWorker } from './kernel/mail/mail-worker.ts';
+import { createMailTransport, type MailSettings } from './kernel/mail/transport.ts';
 import { dropLink, findLinked, halvesOf, sweepLinks, unlinkWhatFell } from './linkage/index.ts';
 import { personalSchemas } from './personal-schemas.ts';
 import { activateFirstPolicies, createDeploymentReader, createPolicySets, loadCatalogue } from './policies/index.ts';
@@ -66,6 +68,8 @@ type Assembly = {
   settings: Settings;
   urls: NonNullable<Secrets['urls']>;
   keyEncryptionKeys: string;
+  /** Without it no mail is sent, and nobody may be asked to confirm by mail. */
+  mail?: MailSettings | undefined;
   log: Log;
   /** Takes access lines, each with its newline; without it there are none. */
   writeAccess?: ((line: string) => void) | undefined;
@@ -80,6 +84,7 @@ export const startService = async ({
   settings,
   urls,
   keyEncryptionKeys,
+  mail,
   log,
   writeAccess,
   clock = systemClock,
@@ -142,8 +147,11 @@ export const startService = async ({
     reaperUrl: urls.reaper,
     sweepLinks: async () => sweepLinks(linkage, await catalogue()),
   });
+  const mailTransport = mail && createMailTransport(mail);
+  const mails = mailTransport && createMailWorker({ database, keys, clock, log, send: mailTransport.send });
   const wake = () => {
     delivery.wake();
+    mails?.wake();
     jobs.wake();
   };
 
@@ -160,6 +168,20 @@ export const startService = async ({
           this.set({ system, state: 'open' }, open);
           this.set({ system, state: 'overdue' }, overdue);
         }
+      },
+    }),
+  );
+
+  metrics.registry.registerMetric(
+    new Gauge({
+      name: 'askfirst_mails',
+      help: 'Mails that were not sent: waiting to be, or failed within the last day',
+      labelNames: ['state'],
+      registers: [],
+      async collect() {
+        const { waiting, failed } = await countMails(database, clock.now());
+        this.set({ state: 'waiting' }, waiting);
+        this.set({ state: 'failed' }, failed);
       },
     }),
   );
@@ -196,6 +218,7 @@ export const startService = async ({
     findLinked: findLinked({ ...linkage, permits, denials, blindIndexSecret: blindIndex.key }),
     systems: async () => (await catalogue()).systems,
     allowPrivateTargets: settings.allowPrivateTargets,
+    mailReady: mailTransport !== undefined,
     describe,
     onAcknowledged,
     wake,
@@ -238,6 +261,7 @@ export const startService = async ({
     jwks: [receiptKey!, ...olderReceiptKeys, ...tokenKeys].map(({ publicJwk }) => publicJwk),
   });
   delivery.start();
+  mails?.start();
   jobs.start();
   log.info({ url, roles: grants!.shared ? 'shared' : 'separate' }, 'Askfirst is ready');
 
@@ -248,7 +272,10 @@ export const startService = async ({
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       await Promise.race([closed, sleep(settings.requestTimeoutMs, undefined, { ref: false })]);
-      await Promise.all([jobs.stop(), delivery.stop()]);
+      // A mail server that answers slowly must not keep us from ending either: the mail is sent again under its own id.
+      await Promise.race([mails?.stop(), sleep(patienceMs, undefined, { ref: false })]);
+      mailTransport?.close();
+      await Promise.all([jobs.stop(), delivery.stop(), mails?.stop()]);
       // A database that is gone must not keep us from ending: what waits for it has not been acknowledged, denials apart.
       await Promise.race([
         Promise.all([writer.drained(), permits.drained()]),
@@ -289,6 +316,7 @@ const main = async (): Promise<void> => {
     writeAccess: log.isLevelEnabled('info') ? (line) => stream.write(line) : undefined,
     urls: secrets.urls ?? embedded!.secrets.urls,
     keyEncryptionKeys: secrets.keyEncryptionKeys ?? embedded!.secrets.keyEncryptionKeys,
+    mail: secrets.mail,
   });
   started.defer(() => service.stop());
   await told;

@@ -60,7 +60,14 @@ export const testKeyEncryptionKeys = newKeyEncryptionKey(1);
  * `log` takes a stream to search.
  */
 export const startTestApp = async (
-  options: { settings?: Partial<Settings>; database?: TestDatabase; log?: Log; clock?: Clock } = {},
+  options: {
+    settings?: Partial<Settings>;
+    database?: TestDatabase;
+    log?: Log;
+    clock?: Clock;
+    /** Where it sends its mail (`startSmtp`); without it there is none. */
+    mail?: { url: string };
+  } = {},
 ): Promise<TestApp> => {
   const database = options.database ?? (await freshDatabase());
   const log = options.log ?? createLog({ level: 'silent', stream: process.stdout, personal: personalSchemas() });
@@ -68,6 +75,7 @@ export const startTestApp = async (
     settings: { ...testSettings, ...options.settings },
     urls: { app: database.urls.app, keys: database.urls.keys, reaper: database.urls.reaper },
     keyEncryptionKeys: testKeyEncryptionKeys,
+    mail: options.mail && { url: options.mail.url, from: 'Club Amici <club@example.org>' },
     log,
     ...(options.clock ? { clock: options.clock } : {}),
   });
