@@ -6,9 +6,11 @@ const optionTypes = {
   scope: { type: 'string', multiple: true },
   language: { type: 'string' },
   jwks: { type: 'string' },
+  missing: { type: 'boolean' },
+  older: { type: 'boolean' },
 } as const;
 
-export type Options = { scope?: string[]; language?: string; jwks?: string };
+export type Options = { scope?: string[]; language?: string; jwks?: string; missing?: boolean; older?: boolean };
 
 type Verb = {
   name: string;
@@ -88,6 +90,22 @@ const verbs: readonly Verb[] = [
     about: 'Wraps every key of the key store anew under the highest key-encryption key',
     arguments: [0, 0],
     run: async () => (await import('./cli/keys.ts')).rewrap(),
+  },
+  {
+    name: 'keys backup',
+    takes: '[folder]',
+    about: 'Writes the key store, wrapped as it is, into one dated file, and removes backups that are too old',
+    arguments: [0, 1],
+    run: async ([folder]) => (await import('./cli/keys.ts')).backup(folder),
+  },
+  {
+    name: 'keys restore',
+    takes: '<file> [--missing] [--older]',
+    about:
+      'Brings keys back into an empty key store (--missing: into one that lost some), never those of erased people',
+    arguments: [1, 1],
+    options: ['missing', 'older'],
+    run: async ([file], options) => (await import('./cli/keys.ts')).restore(file!, options),
   },
   {
     name: 'migrate',

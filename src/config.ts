@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { AppError } from './kernel/errors.ts';
 import { parseMailbox, type MailSettings } from './kernel/mail/transport.ts';
+import type { StaffProvider } from './staff/index.ts';
 
 export class ConfigInvalid extends AppError {
   constructor(problems: readonly string[]) {
@@ -19,6 +20,12 @@ function isSecureBase(text: string): boolean {
   const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url?.hostname ?? '');
   return url !== null && url.search === '' && url.hash === '' && (url.protocol === 'https:' || loopback);
 }
+
+const commaSeparated = (text: string): string[] =>
+  text
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');
 
 /** Every variable of the environment that the service reads; the README's table is made of these. */
 export const environmentSchema = z.object({
@@ -56,6 +63,14 @@ export const environmentSchema = z.object({
     .string()
     .optional()
     .meta({ description: 'A file with the same, one per line; instead of the variable.' }),
+  KEY_BACKUP_FOLDER: z.string().optional().meta({
+    description:
+      'Each night the key store is backed up into this folder, which no backup of the data may hold. Without it there is none.',
+  }),
+  KEY_BACKUP_DAYS: z.coerce.number().int().min(1).max(365).default(30).meta({
+    description:
+      'Backups of keys are removed after so many days: from an older one erased people could be brought back.',
+  }),
   ASKFIRST_DATA: z.string().default('./.askfirst').meta({ description: 'Data folder of the embedded PostgreSQL.' }),
   ASKFIRST_POLICIES: z
     .string()
@@ -96,6 +111,33 @@ export const environmentSchema = z.object({
     .max(60_000)
     .default(5_000)
     .meta({ description: 'A request is answered by then, with 503 if need be.' }),
+  TOKEN_ISSUERS: z
+    .string()
+    .default('')
+    .refine(
+      (text) => commaSeparated(text).every(isSecureBase),
+      'must be https addresses (http only on this machine), separated by commas',
+    )
+    .meta({
+      description:
+        'Issuers of your own whose access tokens (RFC 9068) systems may bring instead of ours, separated by commas; exactly as in their `iss`.',
+    }),
+  STAFF_ISSUER: z
+    .url({ protocol: /^https?$/ })
+    .refine(isSecureBase, 'must be https (http only on this machine), without query or fragment')
+    .optional()
+    .meta({ description: 'OpenID provider at which colleagues sign in. Without it nobody can.' }),
+  STAFF_CLIENT_ID: z.string().optional().meta({ description: 'What that provider calls this service.' }),
+  STAFF_CLIENT_SECRET: z.string().optional().meta({ description: 'The secret that it gave us.' }),
+  STAFF_SCOPE: z
+    .string()
+    .regex(/(^| )openid( |$)/, 'must hold openid')
+    .default('openid')
+    .meta({ description: 'Scopes to ask it for; more than `openid` only where the claim with the roles needs it.' }),
+  STAFF_ROLES_CLAIM: z.string().default('roles').meta({
+    description:
+      'Claim with the roles `caseworker`, `dpo`, `auditor` (also as `askfirst-…`), a name or a path such as `realm_access.roles`.',
+  }),
   RATE_LIMIT_PER_MINUTE: z.coerce
     .number()
     .int()
@@ -123,7 +165,10 @@ export type Settings = {
   connections: number;
   requestTimeoutMs: number;
   callsPerMinute: number;
+  tokenIssuers: string[];
   allowPrivateTargets: boolean;
+  keyBackupFolder: string | undefined;
+  keyBackupDays: number;
   logLevel: z.output<typeof environmentSchema>['LOG_LEVEL'];
 };
 
@@ -139,6 +184,8 @@ export type Secrets = {
       }
     | undefined;
   keyEncryptionKeys: string | undefined;
+  /** Where colleagues sign in. */
+  staffProvider: StaffProvider | undefined;
   mail: MailSettings | undefined;
 };
 
@@ -184,6 +231,10 @@ export const readConfig = (
       'KEY_ENCRYPTION_KEYS or KEY_ENCRYPTION_KEYS_FILE: required with DATABASE_URL (askfirst keys new prints one)',
     );
   if (env.MAIL_URL && !env.MAIL_FROM) problems.push('MAIL_FROM: required with MAIL_URL');
+  const staffMissing = (['STAFF_CLIENT_ID', 'STAFF_CLIENT_SECRET'] as const).filter((name) => !env[name]);
+  if (env.STAFF_ISSUER) problems.push(...staffMissing.map((name) => `${name}: required with STAFF_ISSUER`));
+  else if (staffMissing.length < 2)
+    problems.push('STAFF_ISSUER: required with STAFF_CLIENT_ID and STAFF_CLIENT_SECRET');
   if (problems.length > 0) throw new ConfigInvalid(problems);
   return {
     settings: {
@@ -196,7 +247,10 @@ export const readConfig = (
       connections: env.DATABASE_CONNECTIONS,
       requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
       callsPerMinute: env.RATE_LIMIT_PER_MINUTE,
+      tokenIssuers: commaSeparated(env.TOKEN_ISSUERS),
       allowPrivateTargets: env.ALLOW_PRIVATE_TARGETS === 'true',
+      keyBackupFolder: env.KEY_BACKUP_FOLDER === undefined ? undefined : resolve(env.KEY_BACKUP_FOLDER),
+      keyBackupDays: env.KEY_BACKUP_DAYS,
       logLevel: env.LOG_LEVEL,
     },
     secrets: {
@@ -211,6 +265,15 @@ export const readConfig = (
         : undefined,
       keyEncryptionKeys:
         env.KEY_ENCRYPTION_KEYS ?? (env.KEY_ENCRYPTION_KEYS_FILE && readFileSync(env.KEY_ENCRYPTION_KEYS_FILE, 'utf8')),
+      staffProvider: env.STAFF_ISSUER
+        ? {
+            issuer: env.STAFF_ISSUER,
+            clientId: env.STAFF_CLIENT_ID!,
+            clientSecret: env.STAFF_CLIENT_SECRET!,
+            scope: env.STAFF_SCOPE,
+            rolesClaim: env.STAFF_ROLES_CLAIM,
+          }
+        : undefined,
       mail: env.MAIL_URL && env.MAIL_FROM ? { url: env.MAIL_URL, from: env.MAIL_FROM } : undefined,
     },
   };

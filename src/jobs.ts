@@ -7,9 +7,15 @@ export type Jobs = { start(): void; wake(): void; stop(): Promise<void> };
 
 /**
  * Sweeps links every five seconds (and at once after a no), and every ten minutes, as the reaper, removes idempotency keys of yesterday,
- * challenges that ran out, mails that were sent or are of no use any more, and windows of rate limits that are over.
+ * challenges that ran out, mails that were sent or are of no use any more, sessions of staff that ended a month ago, and windows of rate
+ * limits that are over. Every half hour it asks whether the key store has been backed up today.
  */
-export const createJobs = (deps: { log: Log; reaperUrl: string | undefined; sweepLinks(): Promise<number> }): Jobs => {
+export const createJobs = (deps: {
+  log: Log;
+  reaperUrl: string | undefined;
+  sweepLinks(): Promise<number>;
+  backUpKeys(): Promise<boolean>;
+}): Jobs => {
   const reaper =
     deps.reaperUrl === undefined ? undefined : connect(deps.reaperUrl, { connections: 1, name: 'askfirst-reaper' });
   let running: Promise<void> | undefined;
@@ -37,12 +43,25 @@ export const createJobs = (deps: { log: Log; reaperUrl: string | undefined; swee
       await reaper?.query(`delete from idempotency where recorded_at < now() - interval '24 hours'`);
       await reaper?.query(`delete from control_challenge where expires_at < now() - interval '24 hours'`);
       await reaper?.query(`delete from mail where least(sent_at, ends_at) < now() - interval '1 day'`);
+      await reaper?.query(`delete from staff_session where least(ended_at, ends_at) < now() - interval '30 days'`);
       await reaper?.query(`delete from rate_limit where window_ends_at < now() - interval '1 hour'`);
     } catch (error) {
       deps.log.warn({ err: error }, 'old keys and challenges could not be removed');
     }
   };
-  const tasks = [() => schedule('*/5 * * * * *', sweep), () => schedule('*/10 * * * *', tidy)];
+  let backup: Promise<void> | undefined;
+  const backUp = (): void => {
+    backup ??= deps
+      .backUpKeys()
+      .then((made) => made && deps.log.info({}, 'the key store is backed up'))
+      .catch((error: unknown) => deps.log.error({ err: error }, 'the key store could not be backed up'))
+      .then(() => void (backup = undefined));
+  };
+  const tasks = [
+    () => schedule('*/5 * * * * *', sweep),
+    () => schedule('*/10 * * * *', tidy),
+    () => schedule('2,32 * * * *', backUp),
+  ];
   let scheduled: ReturnType<typeof schedule>[] = [];
   return {
     start: () => {
@@ -52,7 +71,7 @@ export const createJobs = (deps: { log: Log; reaperUrl: string | undefined; swee
     stop: async () => {
       for (const task of scheduled) await task.destroy();
       again = false;
-      await running;
+      await Promise.all([running, backup]);
       await reaper?.end();
     },
   };

@@ -25,6 +25,7 @@ import { createJobs } from './jobs.ts';
 import { systemClock, type Clock } from './kernel/clock.ts';
 import { localKeyEncryption } from './kernel/crypto/key-encryption.ts';
 import { createKeyStore } from './kernel/crypto/key-store.ts';
+import { backUpKeysOfToday } from './kernel/crypto/nightly-key-backup.ts';
 import { claimDataFolder } from './kernel/data-folder.ts';
 import { assertDurable, connect } from './kernel/database/client.ts';
 import { assertMigrated, migrate } from './kernel/database/migrate.ts';
@@ -37,6 +38,7 @@ import { createMailTransport, type MailSettings } from './kernel/mail/transport.
 import { dropLink, findLinked, halvesOf, sweepLinks, unlinkWhatFell } from './linkage/index.ts';
 import { personalSchemas } from './personal-schemas.ts';
 import { activateFirstPolicies, createDeploymentReader, createPolicySets, loadCatalogue } from './policies/index.ts';
+import { createSignIn, createStaffGuard, type StaffProvider } from './staff/index.ts';
 import { createSubjectReader, createSubjectWriter, openIdentifiers, openIdentifiersOf } from './subjects/index.ts';
 import {
   countObligations,
@@ -68,6 +70,8 @@ type Assembly = {
   settings: Settings;
   urls: NonNullable<Secrets['urls']>;
   keyEncryptionKeys: string;
+  /** Without it nobody of the staff can sign in. */
+  staffProvider?: StaffProvider | undefined;
   /** Without it no mail is sent, and nobody may be asked to confirm by mail. */
   mail?: MailSettings | undefined;
   log: Log;
@@ -84,6 +88,7 @@ export const startService = async ({
   settings,
   urls,
   keyEncryptionKeys,
+  staffProvider,
   mail,
   log,
   writeAccess,
@@ -110,9 +115,10 @@ export const startService = async ({
     await activateFirstPolicies(database, await loadCatalogue(settings.policiesFolder));
   const policySets = createPolicySets(database, readDeployment);
   const catalogue = () => policySets.current();
-  const [blindIndex, codes, [receiptKey, ...olderReceiptKeys], tokenKeys] = await Promise.all([
+  const [blindIndex, codes, capabilities, [receiptKey, ...olderReceiptKeys], tokenKeys] = await Promise.all([
     keys.secret('blind-index'),
     keys.secret('codes'),
+    keys.secret('capabilities'),
     keys.signingKeys('receipts'),
     keys.signingKeys('tokens'),
   ]);
@@ -146,6 +152,13 @@ export const startService = async ({
     log,
     reaperUrl: urls.reaper,
     sweepLinks: async () => sweepLinks(linkage, await catalogue()),
+    backUpKeys: async () => {
+      const { keyBackupFolder: folder, keyBackupDays: days } = settings;
+      return (
+        folder !== undefined &&
+        backUpKeysOfToday({ data: database, keys: keys.database }, { folder, days }, clock.now())
+      );
+    },
   });
   const mailTransport = mail && createMailTransport(mail);
   const mails = mailTransport && createMailWorker({ database, keys, clock, log, send: mailTransport.send });
@@ -201,6 +214,9 @@ export const startService = async ({
   const baseUrl = settings.baseUrl ?? url;
 
   const audience = { issuer: baseUrl, audience: baseUrl, clock };
+  const signIn =
+    staffProvider &&
+    createSignIn({ provider: staffProvider, redirectUri: `${baseUrl}/staff/callback`, key: capabilities.key, clock });
   const take = takeTokens(database);
   const limit = createLimit({ name: 'calls', limit: settings.callsPerMinute, windowSeconds: 60 }, take);
   app = createApp({
@@ -208,6 +224,8 @@ export const startService = async ({
     log,
     version,
     baseUrl,
+    signIn,
+    requireStaff: createStaffGuard({ database, clock, baseUrl }),
     catalogue,
     permits,
     denials,
@@ -316,6 +334,7 @@ const main = async (): Promise<void> => {
     writeAccess: log.isLevelEnabled('info') ? (line) => stream.write(line) : undefined,
     urls: secrets.urls ?? embedded!.secrets.urls,
     keyEncryptionKeys: secrets.keyEncryptionKeys ?? embedded!.secrets.keyEncryptionKeys,
+    staffProvider: secrets.staffProvider,
     mail: secrets.mail,
   });
   started.defer(() => service.stop());

@@ -6,6 +6,7 @@ import { connect, type Database } from '../../src/kernel/database/client.ts';
 import { createLog, type Log } from '../../src/kernel/log.ts';
 import { personalSchemas } from '../../src/personal-schemas.ts';
 import { startService } from '../../src/main.ts';
+import type { StaffProvider } from '../../src/staff/index.ts';
 import { createClient } from '../../src/systems/index.ts';
 import { join } from 'node:path';
 import { freshDatabase, type TestDatabase } from './database.ts';
@@ -49,7 +50,10 @@ export const testSettings: Settings = {
   connections: 4,
   requestTimeoutMs: 10_000,
   callsPerMinute: 100_000_000,
+  tokenIssuers: [],
   allowPrivateTargets: true,
+  keyBackupFolder: undefined,
+  keyBackupDays: 30,
   logLevel: 'silent',
 };
 
@@ -67,6 +71,8 @@ export const startTestApp = async (
     clock?: Clock;
     /** Where it sends its mail (`startSmtp`); without it there is none. */
     mail?: { url: string };
+    /** Where colleagues sign in (`startProvider`). */
+    staffProvider?: StaffProvider;
   } = {},
 ): Promise<TestApp> => {
   const database = options.database ?? (await freshDatabase());
@@ -75,6 +81,7 @@ export const startTestApp = async (
     settings: { ...testSettings, ...options.settings },
     urls: { app: database.urls.app, keys: database.urls.keys, reaper: database.urls.reaper },
     keyEncryptionKeys: testKeyEncryptionKeys,
+    staffProvider: options.staffProvider,
     mail: options.mail && { url: options.mail.url, from: 'Club Amici <club@example.org>' },
     log,
     ...(options.clock ? { clock: options.clock } : {}),
