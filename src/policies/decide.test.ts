@@ -216,10 +216,14 @@ describe('the default policies', () => {
         expect(identity.consent).not.toBe('live-no');
         if (identity.naming === 'pseudonymous') expect(customer.yesNamesPlatform).toBe(true);
         for (const hop of chain) expect(hop).toMatchObject({ consent: 'valid-yes', erased: false, restricted: false });
-        expect(request.match?.method).not.toBe('probabilistic');
-        expect(request.match?.confidence ?? 1).toBe(1);
+        expect(some.review).not.toBe('not-same-person');
+        if (some.review !== 'same-person') {
+          expect(request.match?.method).not.toBe('probabilistic');
+          expect(request.match?.confidence ?? 1).toBe(1);
+        }
         expect(some.purpose).toMatchObject({
           known: true,
+          retired: false,
           actionServed: true,
           missingDimensions: [],
           unknownValues: [],
@@ -231,7 +235,8 @@ describe('the default policies', () => {
     expect(permits).toBeGreaterThan(100);
   });
 
-  test('permit nothing at all against a no, for the erased, or to a system without a grant', () => {
+  test('permit nothing at all against a no or a wish, for the erased, to a system without a grant, or under a purpose given up', () => {
+    const speaking: string[] = ['contact', 'reply', 'reply_automatically'];
     let permits = 0;
     fc.assert(
       fc.property(nearlyPermitted(), (some) => {
@@ -241,7 +246,11 @@ describe('the default policies', () => {
           expect(side.consent).not.toBe('live-no');
           expect(side.erased || side.suppressed).toBe(false);
           if (some.action !== 'retain') expect(side.restricted).toBe(false);
+          if (!speaking.includes(some.action)) continue;
+          if (some.purpose.legalBasis !== 'legal-obligation') expect(side.dialogue).toBe('open');
+          if (some.request.asksForConsent) expect(side.mayBeAsked).toBe(true);
         }
+        if (some.action !== 'retain') expect(some.purpose.retired).toBe(false);
         expect(some.system.granted && some.purpose.known && some.purpose.actionServed).toBe(true);
       }),
       { numRuns: 10_000 },
