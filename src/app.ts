@@ -18,6 +18,7 @@ import {
 import type { Log } from './kernel/log.ts';
 import { linkRoutes } from './linkage/index.ts';
 import { stylesheetRoutes } from './portal/index.ts';
+import { staffRoutes } from './staff/index.ts';
 import { subjectRoutes } from './subjects/index.ts';
 import { systemRoutes } from './systems/index.ts';
 
@@ -36,7 +37,8 @@ export type AppDeps = {
   Parameters<typeof consentRoutes>[1] &
   Parameters<typeof decisionRoutes>[1] &
   Parameters<typeof linkRoutes>[1] &
-  Parameters<typeof systemRoutes>[1];
+  Parameters<typeof systemRoutes>[1] &
+  Parameters<typeof staffRoutes>[0];
 
 /** The whole HTTP surface. Used by main, by the tests and by the OpenAPI generator alike. */
 export const createApp = (deps: AppDeps): Router => {
@@ -48,6 +50,7 @@ export const createApp = (deps: AppDeps): Router => {
   mount(app, edge, [
     healthRoutes(deps.health),
     tokenRoutes(deps.tokens),
+    staffRoutes(deps),
     jwksRoutes(deps.jwks),
     decisionRoutes(deps.guards, deps),
     subjectRoutes(deps.guards, deps),

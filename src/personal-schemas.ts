@@ -3,6 +3,7 @@ import { consentSchemas } from './consent/index.ts';
 import { decisionsSchemas } from './decisions/index.ts';
 import { personalMembers } from './kernel/log.ts';
 import { contextSchema } from './policies/index.ts';
+import { staffSchemas } from './staff/index.ts';
 import { subjectsSchemas } from './subjects/index.ts';
 import { systemsSchemas } from './systems/index.ts';
 
@@ -11,7 +12,7 @@ const isSchema = (value: unknown): value is z.ZodType => typeof value === 'objec
 /** The names of every member that any schema of the API marks as personal: what the log never shows. */
 export const personalSchemas = (): ReadonlySet<string> =>
   personalMembers(
-    [consentSchemas, decisionsSchemas, subjectsSchemas, systemsSchemas, { contextSchema }].flatMap((room) =>
-      Object.values(room).filter(isSchema),
+    [consentSchemas, decisionsSchemas, subjectsSchemas, systemsSchemas, staffSchemas, { contextSchema }].flatMap(
+      (room) => Object.values(room).filter(isSchema),
     ),
   );

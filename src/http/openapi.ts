@@ -27,6 +27,7 @@ const tags = [
   { name: 'Consent', description: 'Record, withdraw, object, status, history, receipts' },
   { name: 'Links', description: 'Ties of social identities to customers' },
   { name: 'Obligations', description: 'What a system has to do' },
+  { name: 'Staff', description: 'Sign-in of colleagues' },
   { name: 'Operations', description: 'Health' },
 ];
 
@@ -35,6 +36,12 @@ const securitySchemes = {
     type: 'oauth2',
     description: 'Client credentials (RFC 6749 section 4.4); tokens live at most 300 s',
     flows: { clientCredentials: { tokenUrl: '/oauth/token', scopes: SCOPES } },
+  },
+  staffSession: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: '__Host-askfirst-staff',
+    description: 'A colleague who signed in at /staff/sign-in',
   },
   client: { type: 'http', scheme: 'basic', description: 'Client id and secret, at the token endpoint only' },
 };
