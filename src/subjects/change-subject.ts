@@ -34,6 +34,8 @@ export type Change<Result> = {
    * set: another may have been activated, and all links reviewed under it, since this was decided.
    */
   reviewAt?: string | null;
+  /** By how many the version rises: as many as there are rows that each need a place of their own in the history. One by default. */
+  advances?: number;
   rows: Row[];
   result: Result;
 };
@@ -67,6 +69,8 @@ export type SubjectWriter = {
 type Pending = { changeId: string; state: SubjectState; change: Change<unknown>; rows: Row[] };
 type Committed = { recordedAt: string } | 'stale';
 
+const reachedBy = (state: SubjectState, change: Change<unknown>): number => state.version + (change.advances ?? 1);
+
 const jsonValue = (value: unknown): unknown => (Buffer.isBuffer(value) ? `\\x${value.toString('hex')}` : value);
 
 /** Column names and the time column of a table, for `json_populate_recordset`. */
@@ -96,16 +100,16 @@ const shapeOf = (table: PgTable) => {
 const commitSql = (inserts: string[]): string => `
   with change as (
     select * from json_to_recordset($1::text::json) as c (
-      subject_id uuid, expected int, answers jsonb, links jsonb, signals jsonb, merged_into uuid, lease_floor int,
+      subject_id uuid, expected int, reached int, answers jsonb, links jsonb, signals jsonb, merged_into uuid, lease_floor int,
       review_at timestamptz, keep_review boolean)
   ), locked as materialized (
     select s.subject_id, s.version from subject_state s join change c on c.subject_id = s.subject_id order by s.subject_id for update of s
   ), born as (
     insert into subject_state (subject_id, version, answers, links, signals, merged_into, lease_floor, review_at, changed_at)
-    select subject_id, 1, answers, links, signals, merged_into, lease_floor, review_at, now() from change where expected = 0 order by subject_id
+    select subject_id, reached, answers, links, signals, merged_into, lease_floor, review_at, now() from change where expected = 0 order by subject_id
     on conflict do nothing returning subject_id
   ), changed as (
-    update subject_state s set version = c.expected + 1, answers = c.answers, links = c.links, signals = c.signals,
+    update subject_state s set version = c.reached, answers = c.answers, links = c.links, signals = c.signals,
       merged_into = c.merged_into, lease_floor = c.lease_floor,
       review_at = case when c.keep_review then s.review_at else c.review_at end,
       reviewed_policy = case when c.keep_review then s.reviewed_policy end, changed_at = now()
@@ -116,14 +120,18 @@ const commitSql = (inserts: string[]): string => `
   ${inserts.map((insert, index) => `, written_${index} as (${insert})`).join('\n')}
   select subject_id as "subjectId", now() as "recordedAt" from moved`;
 
-/** The group-committing writer of subjects. One per instance; `deadlineMs` bounds how long a change waits before 503. */
+/**
+ * The group-committing writer of subjects. One per instance; `deadlineMs` bounds how long a change waits before 503. `maxItems`: changes per
+ * statement, more for those who have thousands ready.
+ */
 export const createSubjectWriter = (deps: {
   database: Database;
   reader: SubjectReader;
   ids: Ids;
   deadlineMs: number;
+  maxItems?: number;
 }): SubjectWriter => {
-  const { database, reader, ids, deadlineMs } = deps;
+  const { database, reader, ids, deadlineMs, maxItems = 64 } = deps;
   const shapes = new Map<PgTable, ReturnType<typeof shapeOf>>();
   const shape = (table: PgTable) => {
     const known = shapes.get(table) ?? shapeOf(table);
@@ -144,11 +152,12 @@ export const createSubjectWriter = (deps: {
       return {
         subject_id: state.subjectId,
         expected: state.version,
+        reached: reachedBy(state, change),
         answers: change.answers ?? state.answers,
         links: change.links ?? state.links,
         signals: change.signals ?? state.signals,
         merged_into: change.mergedInto ?? state.mergedInto,
-        lease_floor: change.voidLeases ? state.version + 1 : state.leaseFloor,
+        lease_floor: change.voidLeases ? reachedBy(state, change) : state.leaseFloor,
         review_at: change.reviewAt,
         keep_review: change.reviewAt === undefined,
       };
@@ -204,7 +213,7 @@ export const createSubjectWriter = (deps: {
   };
 
   const writer = createBatcher<Pending, Committed>({
-    maxItems: 64,
+    maxItems,
     maxInFlight: 1,
     deadlineMs,
     key: (item) => item.state.subjectId,
@@ -227,7 +236,7 @@ export const createSubjectWriter = (deps: {
             verb: about.verb,
             system: about.caller.system,
             actor: about.actor,
-            version: state.version + 1,
+            version: reachedBy(state, change),
           }),
         );
         if (about.idempotency) rows.push(row(idempotency, about.idempotency));
@@ -239,7 +248,7 @@ export const createSubjectWriter = (deps: {
               : error;
           });
         if (committed !== 'stale')
-          return { result: change.result, recordedAt: committed.recordedAt, version: state.version + 1 };
+          return { result: change.result, recordedAt: committed.recordedAt, version: reachedBy(state, change) };
       }
       throw new SubjectContended();
     },

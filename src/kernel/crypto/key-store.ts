@@ -15,6 +15,8 @@ export type SigningKey = {
 export type KeyStore = {
   /** The key of a subject, made when there is none. */
   createSubjectKey(subjectId: string): Promise<Buffer>;
+  /** New keys of subjects who have none, in one statement. */
+  createSubjectKeys(subjectIds: readonly string[]): Promise<Map<string, Buffer>>;
   /** The keys of subjects; a subject whose key was destroyed is absent. */
   subjectKeys(subjectIds: readonly string[]): Promise<Map<string, Buffer>>;
   /** A 32-byte secret of the service, made at first use, the same for all instances. */
@@ -70,6 +72,22 @@ export const createKeyStore = (
       const key = (await subjectKeys([subjectId])).get(subjectId);
       if (!key) throw new KeyUnusable('the key of a subject was destroyed while it was made');
       return key;
+    },
+    createSubjectKeys: async (subjectIds) => {
+      const made = new Map(subjectIds.map((id) => [id, randomBytes(32)]));
+      const rows = await Promise.all(
+        [...made].map(async ([id, key]) => ({
+          subject_id: id,
+          key_encryption_key: keyEncryption.current,
+          wrapped: `\\x${(await keyEncryption.wrap(key)).toString('hex')}`,
+        })),
+      );
+      await database.query(
+        `insert into subject_key (subject_id, key_encryption_key, wrapped)
+         select subject_id, key_encryption_key, wrapped from json_populate_recordset(null::subject_key, $1::text::json)`,
+        [JSON.stringify(rows)],
+      );
+      return made;
     },
     secret: async (name) => {
       const [row] = await service(name, () => ({ key: randomBytes(32), jwk: null }));
