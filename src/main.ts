@@ -39,7 +39,13 @@ import { dropLink, findLinked, halvesOf, sweepLinks, unlinkWhatFell } from './li
 import { personalSchemas } from './personal-schemas.ts';
 import { activateFirstPolicies, createDeploymentReader, createPolicySets, loadCatalogue } from './policies/index.ts';
 import { createSignIn, createStaffGuard, type StaffProvider } from './staff/index.ts';
-import { createSubjectReader, createSubjectWriter, openIdentifiers, openIdentifiersOf } from './subjects/index.ts';
+import {
+  completeMerges,
+  createSubjectReader,
+  createSubjectWriter,
+  openIdentifiers,
+  openIdentifiersOf,
+} from './subjects/index.ts';
 import {
   countObligations,
   createDeliveryWorker,
@@ -151,7 +157,10 @@ export const startService = async ({
   const jobs = createJobs({
     log,
     reaperUrl: urls.reaper,
-    sweepLinks: async () => sweepLinks(linkage, await catalogue()),
+    sweepLinks: async () => {
+      await completeMerges(subjects);
+      return sweepLinks(linkage, await catalogue());
+    },
     backUpKeys: async () => {
       const { keyBackupFolder: folder, keyBackupDays: days } = settings;
       return (
@@ -237,6 +246,7 @@ export const startService = async ({
     systems: async () => (await catalogue()).systems,
     allowPrivateTargets: settings.allowPrivateTargets,
     mailReady: mailTransport !== undefined,
+    takeTokens: take,
     describe,
     onAcknowledged,
     wake,

@@ -78,3 +78,87 @@ export class ConsentNotTheBasis extends AppError {
     );
   }
 }
+
+export class PurposeRetired extends AppError {
+  constructor(purpose: string) {
+    super(
+      'consent.purpose-retired',
+      'unprocessable',
+      `purpose "${purpose}" is retired: nobody is asked for it any more`,
+      {
+        member: 'purpose',
+      },
+    );
+  }
+}
+
+/** Consent that a colleague wrote down has to be demonstrable (Art. 7(1) GDPR). */
+export class EvidenceMissing extends AppError {
+  constructor(member: 'evidence' | 'actor') {
+    super(
+      'consent.evidence-missing',
+      'unprocessable',
+      `${member} must be given with a yes by phone or on paper: where it can be found again, and who wrote it down`,
+      { member },
+    );
+  }
+}
+
+export class ConfirmationUnavailable extends AppError {
+  constructor(member: string, why: string) {
+    super('consent.confirmation-unavailable', 'unprocessable', `${member} ${why}`, { member });
+  }
+}
+
+export class TooManyConfirmations extends AppError {
+  constructor() {
+    super('consent.too-many-confirmations', 'too-many', 'this mailbox has been asked often enough for one day', {
+      member: 'confirmAt',
+      retryAfterSeconds: 86_400,
+    });
+  }
+}
+
+/** The same for every reason, so that a guess learns nothing. */
+export class ConfirmationRefused extends AppError {
+  constructor() {
+    super('consent.confirmation-refused', 'unprocessable', 'this code does not confirm anything, or no longer', {
+      member: 'code',
+    });
+  }
+}
+
+export class GuardianUnverified extends AppError {
+  constructor() {
+    super(
+      'consent.guardian-unverified',
+      'unprocessable',
+      "guardian.confirmAt must name the guardian's mailbox, or evidence must say how the guardian was seen (in person, by phone, on paper)",
+      { member: 'guardian' },
+    );
+  }
+}
+
+export class GuardianNotNeeded extends AppError {
+  constructor(why: string) {
+    super('consent.guardian-not-needed', 'unprocessable', `guardian cannot answer: ${why}`, { member: 'guardian' });
+  }
+}
+
+/** A social account is linked by consent and proof; merging it with a customer would unmask whoever is behind it. */
+export class MergeNotForAccounts extends AppError {
+  constructor() {
+    super(
+      'subjects.merge-not-for-accounts',
+      'unprocessable',
+      'a record that is known by social accounts alone is linked, never merged',
+      { member: 'subject' },
+    );
+  }
+}
+
+export class MergeWithItself extends AppError {
+  constructor() {
+    super('subjects.merge-with-itself', 'unprocessable', 'both are the same record', { member: 'subject' });
+  }
+}

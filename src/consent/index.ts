@@ -1,7 +1,16 @@
 export { answersFor, everything, recordedAct, type Answers, type Scope } from './answers.ts';
 export { consentStatus, type ConsentStatus } from './consent-status.ts';
+export { isInformedOf, recordInformed } from './informed.ts';
+export { methods } from './commit-events.ts';
 export { answersAsOf } from './read-history.ts';
-export { type Consequence, type ConsentDeps, type GroundEnded, type RecordedEvent } from './record-event.ts';
+export { type Consequence, type GroundEnded, type Method, type RecordedEvent } from './commit-events.ts';
+export { type ConsentDeps } from './record-event.ts';
+export { confirmConsent } from './confirm-consent.ts';
+export { dialogue, dialogueStatus } from './dialogue-status.ts';
+export { mayBeAsked } from './may-be-asked.ts';
+export { mergeSubjects } from './merge-subjects.ts';
+export { recordBirthMonth } from './birth-month.ts';
+export { recordGpcSignal } from './record-gpc-signal.ts';
 export { recordConsent } from './record-consent.ts';
 export { consentRoutes } from './routes.ts';
 export { objectToPurpose, withdrawConsent } from './withdraw-consent.ts';

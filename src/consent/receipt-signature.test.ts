@@ -29,6 +29,10 @@ const receipt = consentReceipt(
     occurredAt: '2026-05-04T10:00:00Z',
     recordedAt: '2026-05-04T10:00:01Z',
     expiresAt: '2028-05-04T10:00:00Z',
+    answer: 'yes',
+    by: 'self',
+    confirms: null,
+    campaign: null,
     policyDigest: 'cd'.repeat(32),
   },
   {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { consentReceipt, consentReceiptSchema, type ReceiptTerms } from './receipt.ts';
-import type { RecordedEvent } from './record-event.ts';
+import type { RecordedEvent } from './commit-events.ts';
 
 const title = { de: 'Konten verbinden', fr: 'Relier', it: 'Collegare', en: 'Linking accounts' };
 const purpose = {
@@ -42,6 +42,10 @@ const event: RecordedEvent = {
   occurredAt: '2026-05-04T10:00:00Z',
   recordedAt: '2026-05-04T10:00:01Z',
   expiresAt: '2028-05-04T10:00:00Z',
+  answer: 'yes',
+  by: 'self',
+  confirms: null,
+  campaign: null,
   policyDigest: 'cd'.repeat(32),
 };
 const receiptOf = (changed: Partial<RecordedEvent> = {}) =>

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { everything, type LegalBasis } from './answers.ts';
-import type { RecordedEvent } from './record-event.ts';
+import type { RecordedEvent } from './commit-events.ts';
 
 /**
  * The consent record and receipt of ISO/IEC TS 27560:2023 in the terms of W3C DPV 2 (guide "Consent Records and Receipts",
@@ -84,7 +84,7 @@ const record = z
     /** What was answered; `hasStatus` where it was no consent (informed, objected, requested). */
     'dpv:hasConsentStatus': event.optional(),
     'dpv:hasStatus': event.optional(),
-    'askfirst:action': z.enum(['give', 'refuse', 'withdraw', 'object', 'inform']),
+    'askfirst:action': z.enum(['give', 'confirm', 'refuse', 'withdraw', 'object', 'inform']),
     'askfirst:purpose': z.string(),
     'askfirst:system': z.string(),
     'askfirst:policyDigest': z.string(),
@@ -152,9 +152,12 @@ const noes: Record<Exclude<LegalBasis, 'consent'>, string> = {
 };
 
 /** What happened, as DPV states. A no to everything ends every consent and objects to all that can be objected to. */
-const statesOf = ({ action, purpose }: RecordedEvent, basis: LegalBasis): string[] => {
+const statesOf = ({ action, answer, purpose }: RecordedEvent, basis: LegalBasis): string[] => {
+  if (answer === 'pending') return ['dpv:ConsentRequested'];
+  if (answer === 'unproven') return ['dpv:ConsentUnknown'];
   // A choice within a contract or another basis is no consent, and must not look like one.
-  if (action === 'give') return [basis === 'consent' ? 'dpv:ConsentGiven' : 'dpv:NoticeCommunicated'];
+  if (action === 'give' || action === 'confirm')
+    return [basis === 'consent' ? 'dpv:ConsentGiven' : 'dpv:NoticeCommunicated'];
   if (action === 'inform') return ['dpv:NoticeCommunicated'];
   const ended = action === 'refuse' ? 'dpv:ConsentRefused' : 'dpv:ConsentWithdrawn';
   if (purpose === everything) return [ended, noes['public-task'], noes['legitimate-interests']];
@@ -178,7 +181,7 @@ export const consentReceipt = (recorded: RecordedEvent, terms: ReceiptTerms, iss
   const states = statesOf(recorded, purpose?.legalBasis ?? 'consent');
   const status = {
     '@type': states,
-    'dpv:isIndicatedBy': { '@id': recorded.action === 'inform' ? controllerIri : 'dpv:DataSubject' },
+    'dpv:isIndicatedBy': { '@id': indicatedBy(recorded, controllerIri) },
     'dpv:isIndicatedAtTime': recorded.occurredAt,
     'dpv:hasIndicationMethod': recorded.method,
     'dpv:hasDuration':
@@ -261,6 +264,11 @@ export const consentReceipt = (recorded: RecordedEvent, terms: ReceiptTerms, iss
       'askfirst:policyDigest': recorded.policyDigest,
     },
   };
+};
+
+const indicatedBy = ({ action, by }: RecordedEvent, controller: string): string => {
+  if (action === 'inform') return controller;
+  return by === 'guardian' ? 'dpv:GuardianOfDataSubject' : 'dpv:DataSubject';
 };
 
 /** DPV's locations go by ISO 3166 codes, which call the United Kingdom GB. */

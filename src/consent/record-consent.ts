@@ -1,7 +1,8 @@
 import type { Catalogue } from '../policies/index.ts';
 import type { Caller } from '../subjects/index.ts';
 import { ConsentNotTheBasis, PurposeUnknown } from './errors.ts';
-import { recordEvent, type ConsentDeps, type EventInput, type RecordedEvent } from './record-event.ts';
+import type { RecordedEvent } from './commit-events.ts';
+import { recordEvent, type ConsentDeps, type EventInput } from './record-event.ts';
 
 /**
  * Records that a person said yes (`give`), said no when asked (`refuse`), or was told (`inform`, for purposes that rest on another basis).

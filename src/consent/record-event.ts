@@ -1,86 +1,100 @@
 import { liesAhead } from '../kernel/clock.ts';
+import { oneTimeCode } from '../kernel/crypto/one-time-code.ts';
 import { seal } from '../kernel/crypto/key-encryption.ts';
-import type { Catalogue, Purpose } from '../policies/index.ts';
+import type { TakeTokens } from '../http/rate-limit.ts';
+import { mailValues } from '../kernel/mail/mail-values.ts';
+import { mail } from '../kernel/table.ts';
+import { languages, type Catalogue, type Language, type Purpose } from '../policies/index.ts';
 import {
+  formatIdentifier,
   refer,
   registerSubject,
   row,
+  SubjectContended,
   SubjectErased,
+  SubjectNotFound,
   type Caller,
-  type Change,
   type IdempotencyMark,
+  type Reference,
   type Row,
   type SubjectDeps,
   type SubjectState,
 } from '../subjects/index.ts';
-import { addAnswer, answersFor, everything, recordedAct, type Answer, type Answers, type Scope } from './answers.ts';
+import { answersFor, everything, recordedAct, type Answer, type Answers, type Scope } from './answers.ts';
+import { readBirthMonth } from './birth-month.ts';
+import { comingOfAge, consentAge } from './coming-of-age.ts';
+import {
+  commitEvents,
+  recordedEvent,
+  type Consequence,
+  type EventAction,
+  type Method,
+  type NewEvent,
+  type RecordedEvent,
+} from './commit-events.ts';
+import { confirmationMail } from './confirmation-mail.ts';
 import { expiryOf } from './expiry.ts';
-import { OccurredInFuture, PurposeUnknown, ScopeUnknown } from './errors.ts';
+import {
+  ConfirmationUnavailable,
+  EvidenceMissing,
+  GuardianNotNeeded,
+  GuardianUnverified,
+  OccurredInFuture,
+  PurposeRetired,
+  PurposeUnknown,
+  ScopeUnknown,
+  TooManyConfirmations,
+} from './errors.ts';
 import { wordsShown, type NoticeShown } from './notice.ts';
-import { consentEvent } from './table.ts';
+import { confirmation } from './table.ts';
 
-export type EventAction = 'give' | 'refuse' | 'withdraw' | 'object' | 'inform';
-
-/** How a person answered. `import` is somebody else's record of it and never ends a no. */
-export const methods = ['web-form', 'app', 'email', 'direct-message', 'phone', 'in-person', 'paper', 'import'] as const;
-export type Method = (typeof methods)[number];
-
-/** A ground that ended: what the rooms above must know to draw their consequences in the same transaction. */
-export type GroundEnded = {
-  state: SubjectState;
-  before: Answers;
-  after: Answers;
-  /** A purpose, or `*`. */
-  purpose: string;
-  scope: Scope;
-  cause: 'withdrawn' | 'objected';
-  at: number;
-  catalogue: Catalogue;
+export type ConsentDeps = SubjectDeps & {
+  consequences: readonly Consequence[];
+  /** Whether there is a mail server to send codes by. */
+  mailReady: boolean;
+  takeTokens: TakeTokens;
 };
 
-/** What a consequence wants in the same transaction. Pure: it may run several times. */
-export type Consequence = (ended: GroundEnded) => Pick<Change<never>, 'links' | 'reviewAt'> & { rows: Row[] };
-
-export type ConsentDeps = SubjectDeps & { consequences: readonly Consequence[] };
-
 export type EventInput = {
-  subject: string;
+  /** The person, by an identifier of the caller's or by the id. */
+  subject?: string | undefined;
+  subjectId?: string | undefined;
   purpose: string;
   scope: Scope;
-  action: EventAction;
+  action: Exclude<EventAction, 'confirm'>;
   notice?: NoticeShown | undefined;
   method: Method;
   occurredAt?: string | undefined;
   evidence?: string | undefined;
   actor?: string | undefined;
+  /** The answer is a guardian's, who confirms a yes by the code in a mail to `confirmAt`. */
+  guardian?: { confirmAt?: string | undefined } | undefined;
+  /** A mailbox to which the code of a double opt-in goes. */
+  confirmAt?: string | undefined;
+  campaign?: string | undefined;
   idempotency?: IdempotencyMark | undefined;
 };
 
-/** One recorded event, as everybody may see it who may see the subject's consents. Times are RFC 3339 in UTC. */
-export type RecordedEvent = {
-  id: string;
-  subjectId: string;
-  subjectSeq: number;
-  purpose: string;
-  scope: Scope;
-  action: EventAction;
-  notice: { version: number; language: string; hash: string } | null;
-  method: string;
-  system: string;
-  occurredAt: string;
-  recordedAt: string;
-  expiresAt: string | null;
-  policyDigest: string;
-};
-
 /** What an action means to the algebra of answers. */
-const actOf: Record<EventAction, Exclude<Answer['act'], 'pending'>> = {
+const actOf: Record<EventInput['action'], Exclude<Answer['act'], 'pending'>> = {
   give: 'yes',
   inform: 'informed',
   refuse: 'no',
   withdraw: 'no',
   object: 'no',
 };
+
+const confirmationLifetime = Temporal.Duration.from({ hours: 48 });
+const confirmationAttempts = 5;
+/** Nobody's mailbox is flooded by forms that somebody else fills in. */
+const confirmationsPerDay = 5;
+
+/** Answers that a colleague writes down for a person: how it was given has to be found again (Art. 7(1) GDPR). */
+const writtenDown: ReadonlySet<Method> = new Set(['phone', 'paper']);
+/** Where a guardian stood or wrote before a colleague, who can say so. */
+const guardianSeen: ReadonlySet<Method> = new Set(['phone', 'paper', 'in-person']);
+/** Where anybody could have typed anybody's address. */
+const typedByAnybody: ReadonlySet<Method> = new Set(['web-form', 'hosted-page']);
 
 /**
  * Whether a scope is one of the purpose. A no may also name what the policies have retired since, if the person ever answered about
@@ -98,17 +112,155 @@ const checkScope = (purpose: Purpose, scope: Scope, catalogue: Catalogue, earlie
   }
 };
 
-/** Under the person's own key, which was made with the person: where it is gone, the person was erased, and none is made again. */
-const sealEvidence = async (deps: ConsentDeps, subjectId: string, eventId: string, words: string): Promise<Buffer> => {
+/** The person's own key, which was made with the person: where it is gone, the person was erased, and none is made again. */
+const keyOf = async (deps: Pick<SubjectDeps, 'keys'>, subjectId: string): Promise<Buffer> => {
   const key = (await deps.keys.subjectKeys([subjectId])).get(subjectId);
   if (!key) throw new SubjectErased();
-  return seal(key, Buffer.from(words), `evidence:${eventId}`);
+  return key;
+};
+
+/** PostgreSQL keeps microseconds: what is signed now must be what is read again. */
+export const microseconds = (instant: Temporal.Instant): Temporal.Instant =>
+  instant.round({ smallestUnit: 'microsecond', roundingMode: 'floor' });
+
+/** The mailbox that must confirm this yes; undefined where none has to. Throws ConfirmationUnavailable, GuardianUnverified. */
+const mailboxOf = (
+  deps: ConsentDeps,
+  caller: Caller,
+  catalogue: Catalogue,
+  input: EventInput,
+  purpose: Purpose,
+): Reference | undefined => {
+  if (input.action !== 'give') return undefined;
+  const { guardian, scope, method, evidence } = input;
+  const refuse = (member: string, why: string) => new ConfirmationUnavailable(member, why);
+  const member = guardian ? 'guardian.confirmAt' : 'confirmAt';
+  let address = guardian ? guardian.confirmAt : input.confirmAt;
+  if (guardian && address === undefined) {
+    // Art. 8(2) GDPR: reasonable efforts to see that it is the guardian who speaks.
+    if (evidence === undefined || !guardianSeen.has(method)) throw new GuardianUnverified();
+    return undefined;
+  }
+  const mustConfirm =
+    purpose.doubleOptIn && typedByAnybody.has(method) && (scope.channel === undefined || scope.channel === 'email');
+  if (address === undefined && mustConfirm) {
+    if (!input.subject?.startsWith('email:'))
+      throw refuse(
+        member,
+        'must name the mailbox ("email:…") that is to confirm: this purpose asks for a double opt-in',
+      );
+    address = input.subject;
+  }
+  if (address === undefined) return undefined;
+  const mailbox = refer(deps, catalogue, caller.system, address, member);
+  if (mailbox.namespace !== 'email') throw refuse(member, 'must be a mailbox such as "email:eva@example.org"');
+  if (!deps.mailReady) throw refuse(member, 'cannot be asked: this service has no mail server (MAIL_URL)');
+  return mailbox;
+};
+
+/**
+ * What a yes is worth for somebody of that age (Art. 8 GDPR), and until when. Nothing is said where nobody told the birth month: then nothing
+ * shows that a guardian is needed. Throws GuardianNotNeeded for a guardian of somebody who is of age or whose age nobody knows.
+ */
+const byAge = (
+  month: string | undefined,
+  age: number | undefined,
+  occurredAt: Temporal.Instant,
+  isGuardian: boolean,
+): { guardianOk?: boolean; until?: number } => {
+  if (month === undefined || age === undefined) {
+    if (isGuardian) throw new GuardianNotNeeded('the birth month of the child is not recorded');
+    return {};
+  }
+  const { guardianUntil, selfFrom } = comingOfAge(month, age);
+  const at = occurredAt.epochMilliseconds;
+  if (!isGuardian) return at < selfFrom ? { guardianOk: false } : {};
+  if (at >= guardianUntil) throw new GuardianNotNeeded('the person is of the age to answer alone');
+  return { guardianOk: true, until: guardianUntil };
+};
+
+const earliest = (...moments: (number | undefined)[]): number | undefined => {
+  const given = moments.filter((moment) => moment !== undefined);
+  return given.length === 0 ? undefined : Math.min(...given);
+};
+
+/**
+ * Until when a yes holds, and what the guardian's part is worth: for the yes itself and for its confirmation. True of the person at version
+ * `readAt` only: the birth month may be told at any moment.
+ */
+export const termsOfYes = async (
+  deps: Pick<SubjectDeps, 'database' | 'keys'>,
+  catalogue: Catalogue,
+  purpose: Purpose,
+  yes: { state: SubjectState | undefined; occurredAt: Temporal.Instant; isGuardian: boolean },
+): Promise<{ readAt: number; until?: number | undefined; guardianOk?: boolean | undefined }> => {
+  const { state, occurredAt, isGuardian } = yes;
+  const readAt = state?.version ?? 0;
+  const end = expiryOf(occurredAt, purpose.validity);
+  if (purpose.legalBasis !== 'consent') return { readAt, until: end };
+  const knowsMonth = (state?.signals as { birthMonth?: true } | undefined)?.birthMonth === true;
+  const month = knowsMonth ? await readBirthMonth(deps, state!.subjectId) : undefined;
+  const age = consentAge(purpose, catalogue.jurisdictions.get(catalogue.controller.jurisdiction));
+  const { guardianOk, until } = byAge(month, age, occurredAt, isGuardian);
+  return { readAt, guardianOk, until: earliest(end, until) };
+};
+
+/** Follows the record of a person to the one it was merged into. */
+export const throughAliases = async (deps: Pick<SubjectDeps, 'reader'>, state: SubjectState): Promise<SubjectState> => {
+  let current = state;
+  while (current.mergedInto !== null) current = await deps.reader.state(current.mergedInto);
+  return current;
+};
+
+const find = async (
+  deps: ConsentDeps,
+  input: EventInput,
+  reference: Reference | undefined,
+  urgent: boolean,
+): Promise<SubjectState | undefined> => {
+  const state = reference
+    ? await deps.reader.stateOf(reference.blindIndex, urgent)
+    : await deps.reader.state(input.subjectId!, urgent);
+  if (!reference && state!.version === 0) throw new SubjectNotFound('subjectId');
+  return state && throughAliases(deps, state);
+};
+
+/** The rows of a double opt-in: the code's attempts and the mail that carries it. */
+const confirmationRows = (
+  deps: ConsentDeps,
+  catalogue: Catalogue,
+  about: {
+    mailbox: Reference;
+    key: Buffer;
+    event: NewEvent;
+    purpose: Purpose;
+    now: Temporal.Instant;
+    endsAt: Temporal.Instant;
+  },
+): Row[] => {
+  const { mailbox, key, event, purpose, now, endsAt } = about;
+  const content = confirmationMail({
+    to: formatIdentifier(mailbox).slice('email:'.length),
+    language: (languages as readonly string[]).includes(event.notice?.language ?? '')
+      ? (event.notice!.language as Language)
+      : catalogue.controller.languages[0]!,
+    code: oneTimeCode(deps.secrets.codes.key, `confirm:${event.id}`),
+    controller: catalogue.controller.name,
+    purpose,
+    forChild: event.rank === 'guardian',
+  });
+  return [
+    row(confirmation, { id: event.id, attemptsLeft: confirmationAttempts, expiresAt: endsAt.toString() }),
+    row(mail, mailValues(key, { id: event.id, kind: 'confirm-consent', content, now, endsAt })),
+  ];
 };
 
 /**
  * Records one answer of a person in one transaction with everything that follows from it. The person is found by the identifier, or
- * created: a no of somebody unknown is kept as well as a yes. Noes go in their own lane of the writer.
- * Errors: PurposeUnknown, ScopeUnknown, NoticeUnknown, NoticeWordsDiffer, OccurredInFuture, SubjectErased, and those of `refer`.
+ * created: a no of somebody unknown is kept as well as a yes. Noes go in their own lane of the writer. A yes that has to be confirmed is
+ * `pending`, and the mail with its code is owed by the same transaction.
+ * Errors: PurposeUnknown, PurposeRetired, ScopeUnknown, NoticeUnknown, NoticeWordsDiffer, OccurredInFuture, EvidenceMissing, GuardianUnverified, GuardianNotNeeded,
+ * ConfirmationUnavailable, TooManyConfirmations, SubjectErased, SubjectNotFound, and those of `refer`.
  */
 export const recordEvent = async (
   deps: ConsentDeps,
@@ -116,106 +268,77 @@ export const recordEvent = async (
   catalogue: Catalogue,
   input: EventInput,
 ): Promise<RecordedEvent> => {
-  const reference = refer(deps, catalogue, caller.system, input.subject, 'subject');
+  const reference =
+    input.subject === undefined ? undefined : refer(deps, catalogue, caller.system, input.subject, 'subject');
   const purpose = catalogue.purposes.get(input.purpose);
   const act = actOf[input.action];
-  const words = purpose && input.notice ? wordsShown(purpose, input.notice) : undefined;
-  // PostgreSQL keeps microseconds: what is signed now must be what is read again.
-  const now = deps.clock.now().round({ smallestUnit: 'microsecond', roundingMode: 'floor' });
-  const occurredAt =
-    input.occurredAt === undefined
-      ? now
-      : Temporal.Instant.from(input.occurredAt).round({ smallestUnit: 'microsecond', roundingMode: 'floor' });
-  if (liesAhead(occurredAt, now)) throw new OccurredInFuture();
-  const until = act === 'yes' ? expiryOf(occurredAt, purpose?.validity) : undefined;
-
   const urgent = act === 'no';
-  const found = await deps.reader.stateOf(reference.blindIndex, urgent);
-  const earlier = urgent && found ? answersFor(found.answers as Answers, input.purpose) : [];
+  const words = purpose && input.notice ? wordsShown(purpose, input.notice) : undefined;
+  const now = microseconds(deps.clock.now());
+  const occurredAt = input.occurredAt === undefined ? now : microseconds(Temporal.Instant.from(input.occurredAt));
+  if (liesAhead(occurredAt, now)) throw new OccurredInFuture();
+  if (purpose?.retired && act !== 'no') throw new PurposeRetired(purpose.id);
+  if (act === 'yes' && writtenDown.has(input.method)) {
+    if (input.evidence === undefined) throw new EvidenceMissing('evidence');
+    if (input.actor === undefined) throw new EvidenceMissing('actor');
+  }
+
+  const known = await find(deps, input, reference, urgent);
+  const earlier = urgent && known ? answersFor(known.answers as Answers, input.purpose) : [];
   if (purpose) checkScope(purpose, input.scope, catalogue, earlier);
   else if (!urgent || (input.purpose !== everything && earlier.length === 0)) throw new PurposeUnknown();
-  const subjectId = found?.subjectId ?? (await registerSubject(deps, caller, { references: [reference] })).subjectId;
+  const mailbox = purpose && mailboxOf(deps, caller, catalogue, input, purpose);
+  if (mailbox) {
+    const { granted } = await deps.takeTokens(`confirm:${mailbox.blindIndex}`, 1, confirmationsPerDay, 86_400);
+    if (granted === 0) throw new TooManyConfirmations();
+  }
   const eventId = input.idempotency?.resourceId ?? deps.ids.uuid();
-  const evidence =
-    input.evidence === undefined ? undefined : await sealEvidence(deps, subjectId, eventId, input.evidence);
 
-  const recorded = await deps.writer.change(
-    subjectId,
-    { verb: `consent-${input.action}`, caller, actor: input.actor, idempotency: input.idempotency, urgent },
-    (state, seq) => {
-      if (state.erasedAt) throw new SubjectErased();
-      const before = state.answers as Answers;
-      const answer = purpose && recordedAct(act, purpose.legalBasis) === 'request' ? 'request' : act;
-      const after = addAnswer(before, {
-        purpose: input.purpose,
-        act: answer,
-        scope: input.scope,
-        at: occurredAt.epochMilliseconds,
-        seq,
-        id: eventId,
-        rank: 'self',
-        own: input.method !== 'import',
-        notice: input.notice?.version ?? 0,
-        ...(until === undefined ? {} : { until }),
-        ...(input.action === 'object' ? { objection: true as const } : {}),
-      });
-      const event = row(consentEvent, {
-        id: eventId,
-        subjectSeq: seq,
-        purpose: input.purpose,
-        scope: input.scope,
-        action: input.action,
-        answer,
-        noticeVersion: input.notice?.version,
-        noticeLanguage: input.notice?.language,
-        noticeHash: words?.hash,
-        method: input.method,
-        rank: 'self',
-        ownAct: input.method !== 'import',
-        system: caller.system,
-        evidence,
-        policyDigest: catalogue.digest,
-        occurredAt: occurredAt.toString(),
-        expiresAt: until === undefined ? undefined : Temporal.Instant.fromEpochMilliseconds(until).toString(),
-      });
-      // A no that the legal basis gives no right to is recorded for a human and ends nothing.
-      if (act !== 'no' || after === before) return { answers: after, rows: [event], result: seq };
-      const cause = input.action === 'object' ? ('objected' as const) : ('withdrawn' as const);
-      const change: Change<number> = { answers: after, voidLeases: true, rows: [event], result: seq };
-      const ended = {
-        state,
-        before,
-        after,
-        purpose: input.purpose,
-        scope: input.scope,
-        cause,
-        at: now.epochMilliseconds,
-        catalogue,
-      };
-      for (const consequence of deps.consequences) {
-        const { rows, ...rest } = consequence(ended);
-        Object.assign(change, rest);
-        change.rows.push(...rows);
-      }
-      return change;
-    },
-    found,
-  );
-  return {
-    id: eventId,
-    subjectId,
-    subjectSeq: recorded!.result,
-    purpose: input.purpose,
-    scope: input.scope,
-    action: input.action,
-    notice: words
-      ? { version: input.notice!.version, language: input.notice!.language, hash: words.hash.toString('hex') }
-      : null,
-    method: input.method,
-    system: caller.system,
-    occurredAt: occurredAt.toString(),
-    recordedAt: Temporal.Instant.from(recorded!.recordedAt).toString(),
-    expiresAt: until === undefined ? null : Temporal.Instant.fromEpochMilliseconds(until).toString(),
-    policyDigest: catalogue.digest,
-  };
+  let found = known;
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const subjectId = found?.subjectId ?? (await registerSubject(deps, caller, { references: [reference!] })).subjectId;
+    const sealsSomething = input.evidence !== undefined || mailbox !== undefined;
+    const key = sealsSomething ? await keyOf(deps, subjectId) : undefined;
+    const isGuardian = input.guardian !== undefined;
+    const terms =
+      act === 'yes' ? await termsOfYes(deps, catalogue, purpose!, { state: found, occurredAt, isGuardian }) : undefined;
+    const endsAt = now.add(confirmationLifetime);
+    const event: NewEvent = {
+      id: eventId,
+      purpose: input.purpose,
+      scope: input.scope,
+      action: input.action,
+      answer: mailbox ? 'pending' : purpose ? recordedAct(act, purpose.legalBasis) : act,
+      notice: words && { version: input.notice!.version, language: input.notice!.language, hash: words.hash },
+      method: input.method,
+      rank: isGuardian ? 'guardian' : 'self',
+      occurredAt,
+      until: mailbox ? endsAt.epochMilliseconds : terms?.until,
+      guardianOk: terms?.guardianOk,
+      campaign: input.campaign,
+      evidence:
+        input.evidence === undefined ? undefined : seal(key!, Buffer.from(input.evidence), `evidence:${eventId}`),
+      system: caller.system,
+      policyDigest: catalogue.digest,
+    };
+    const owed = mailbox
+      ? confirmationRows(deps, catalogue, { mailbox, key: key!, event, purpose: purpose!, now, endsAt })
+      : [];
+
+    const recorded = await deps.writer.change(
+      subjectId,
+      { verb: `consent-${input.action}`, caller, actor: input.actor, idempotency: input.idempotency, urgent },
+      (state, seq) => {
+        if (state.erasedAt) throw new SubjectErased();
+        // The record became an alias, or the birth month may have been told since it was read.
+        if (state.mergedInto !== null || (found && terms && state.version !== terms.readAt)) return undefined;
+        const change = commitEvents(deps.consequences, catalogue, state, seq, [event], now);
+        return { ...change, rows: [...change.rows, ...owed] };
+      },
+      found,
+    );
+    if (recorded) return recordedEvent(event, subjectId, recorded);
+    found = await throughAliases(deps, await deps.reader.state(subjectId, urgent));
+  }
+  throw new SubjectContended();
 };

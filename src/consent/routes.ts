@@ -16,13 +16,22 @@ import type { Answers } from './answers.ts';
 import type { ConsentStatus } from './consent-status.ts';
 import { hashOfWords } from './notice.ts';
 import { answersAsOf, readEvent, readHistory, statusOfAll } from './read-history.ts';
+import { recordBirthMonth } from './birth-month.ts';
+import { confirmConsent } from './confirm-consent.ts';
+import { mayBeAsked } from './may-be-asked.ts';
+import { mergeSubjects } from './merge-subjects.ts';
 import { recordConsent } from './record-consent.ts';
-import type { ConsentDeps, RecordedEvent } from './record-event.ts';
+import type { RecordedEvent } from './commit-events.ts';
+import { throughAliases, type ConsentDeps } from './record-event.ts';
 import {
   asOfQuerySchema,
+  birthMonthSchema,
+  confirmInputSchema,
   consentInputSchema,
   historyQuerySchema,
   historySchema,
+  mergedSchema,
+  mergeInputSchema,
   noInputSchema,
   purposesSchema,
   receiptSchema,
@@ -73,6 +82,46 @@ const objectRoute = createRoute({
   responses: { ...recorded, ...problems(409, 422) },
 });
 
+const eventPathSchema = subjectPathSchema.extend({ eventId: uuidSchema });
+
+const confirmRoute = createRoute({
+  method: 'post',
+  path: '/v1/subjects/{subjectId}/consents/{eventId}/confirm',
+  operationId: 'confirmConsent',
+  summary: 'Confirm a pending yes by the code from its mail',
+  description: 'Five attempts within 48 hours; every refusal is answered alike. The same code again answers the same.',
+  tags: ['Consent'],
+  security: write,
+  request: { params: eventPathSchema, body: { required: true, content: json(confirmInputSchema) } },
+  responses: { ...recorded, ...problems(409, 422) },
+});
+
+const mergeRoute = createRoute({
+  method: 'post',
+  path: '/v1/subjects/{subjectId}/merge',
+  operationId: 'mergeSubjects',
+  summary: 'Make another record of the same person an alias of this one',
+  description:
+    'Every no of either survives, a yes only where both gave it; links and proofs of control are not taken over. A repeated call completes what was interrupted.',
+  tags: ['Subjects'],
+  security: [{ oauth2: ['subjects:write'] }],
+  request: { params: subjectPathSchema, body: { required: true, content: json(mergeInputSchema) } },
+  responses: { 200: { description: 'Merged', content: json(mergedSchema) }, ...problems(404, 409, 422) },
+});
+
+const birthMonthRoute = createRoute({
+  method: 'put',
+  path: '/v1/subjects/{subjectId}/birth-month',
+  operationId: 'recordBirthMonth',
+  summary: 'Record in which month a person was born',
+  description:
+    'Only where it matters whether a guardian has to answer (Art. 8 GDPR). What was recorded before is judged by it too, and can only lose by it.',
+  tags: ['Subjects'],
+  security: [{ oauth2: ['subjects:write'] }],
+  request: { params: subjectPathSchema, body: { required: true, content: json(birthMonthSchema) } },
+  responses: { 204: { description: 'Recorded' }, ...problems(404, 409) },
+});
+
 const standingRoute = createRoute({
   method: 'get',
   path: '/v1/subjects/{subjectId}/consents',
@@ -105,7 +154,7 @@ const receiptRoute = createRoute({
   summary: 'The receipt of one answer, signed anew',
   tags: ['Consent'],
   security: read,
-  request: { params: subjectPathSchema.extend({ eventId: uuidSchema }) },
+  request: { params: eventPathSchema },
   responses: { 200: { description: 'Receipt', content: json(receiptSchema) }, ...problems(404) },
 });
 
@@ -139,6 +188,11 @@ const statusOut = (status: ConsentStatus) => ({
   until: status.until === undefined ? undefined : Temporal.Instant.fromEpochMilliseconds(status.until).toString(),
 });
 
+const askingOut = ({ may, from }: ReturnType<typeof mayBeAsked>) => ({
+  mayBeAsked: may,
+  askableFrom: from === undefined ? undefined : Temporal.Instant.fromEpochMilliseconds(from).toString(),
+});
+
 /** `/v1/consents`, the consents of a subject, and `/v1/purposes`. */
 export const consentRoutes = (guards: Guards, deps: RouteDeps): Router => {
   const answerEvent = async (c: HttpContext, event: RecordedEvent) =>
@@ -146,7 +200,7 @@ export const consentRoutes = (guards: Guards, deps: RouteDeps): Router => {
   const known = async (subjectId: string) => {
     const state = await deps.reader.state(subjectId);
     if (state.version === 0) throw new SubjectNotFound('subjectId');
-    return state;
+    return throughAliases(deps, state);
   };
   const sayNo = async (c: HttpContext, verb: typeof withdrawConsent, input: NoInput) => {
     const event = await verb(deps, c.get('caller'), await deps.catalogue(), input);
@@ -174,6 +228,31 @@ export const consentRoutes = (guards: Guards, deps: RouteDeps): Router => {
     )
     .openapi(withdrawRoute, (c) => sayNo(c, withdrawConsent, c.req.valid('json')), { unlimited: true })
     .openapi(objectRoute, (c) => sayNo(c, objectToPurpose, c.req.valid('json')), { unlimited: true })
+    .openapi(confirmRoute, async (c) => {
+      const event = await confirmConsent(deps, c.get('caller'), await deps.catalogue(), {
+        ...c.req.valid('param'),
+        ...c.req.valid('json'),
+      });
+      return answerEvent(c, event);
+    })
+    .openapi(mergeRoute, async (c) => {
+      const { subject: other, actor } = c.req.valid('json');
+      const merged = await mergeSubjects(deps, c.get('caller'), await deps.catalogue(), {
+        ...c.req.valid('param'),
+        other,
+        actor,
+      });
+      deps.wake();
+      return respond(c, mergedSchema, merged);
+    })
+    .openapi(birthMonthRoute, async (c) => {
+      await recordBirthMonth(deps, c.get('caller'), await deps.catalogue(), {
+        ...c.req.valid('param'),
+        ...c.req.valid('json'),
+      });
+      deps.wake();
+      return c.body(null, 204);
+    })
     .openapi(standingRoute, async (c) => {
       const { subjectId } = c.req.valid('param');
       const { asOf } = c.req.valid('query');
@@ -186,6 +265,9 @@ export const consentRoutes = (guards: Guards, deps: RouteDeps): Router => {
         scopes: scopes.map(({ scope, status, exceptions }) => ({
           scope,
           status: statusOut(status),
+          ...askingOut(
+            mayBeAsked(answers, purpose.purpose, scope, at.epochMilliseconds, catalogue.purposes.get(purpose.purpose)!),
+          ),
           exceptions: exceptions.map((exception) => ({ scope: exception.scope, status: statusOut(exception.status) })),
         })),
       }));
@@ -195,8 +277,8 @@ export const consentRoutes = (guards: Guards, deps: RouteDeps): Router => {
       const { subjectId } = c.req.valid('param');
       const { cursor, limit } = c.req.valid('query');
       await known(subjectId);
-      const { events, next } = await readHistory(deps.database, subjectId, { afterSeq: Number(cursor ?? 0), limit });
-      return respond(c, historySchema, { events, nextCursor: next === null ? null : String(next) });
+      const { events, next } = await readHistory(deps.database, subjectId, { after: cursor, limit });
+      return respond(c, historySchema, { events, nextCursor: next });
     })
     .openapi(receiptRoute, async (c) => {
       const { subjectId, eventId } = c.req.valid('param');

@@ -3,7 +3,7 @@ import { personal } from '../kernel/personal.ts';
 import { languages } from '../policies/index.ts';
 import { actorSchema, identifierSchema, momentSchema, statedMomentSchema, uuidSchema } from '../subjects/index.ts';
 import type { Scope } from './answers.ts';
-import { methods } from './record-event.ts';
+import { methods } from './commit-events.ts';
 
 const value = z.string().min(1).max(64);
 /** zod calls every optional member `T | undefined`; a scope never holds undefined, because JSON cannot say it. */
@@ -42,6 +42,21 @@ export const consentInputSchema = z
   .strictObject({
     ...common,
     purpose: purposeSchema,
+    confirmAt: identifierSchema.optional().meta({
+      description:
+        'A mailbox (`email:…`) to which the code of a double opt-in goes. A purpose that asks for one needs it for a yes by e-mail that was typed into a form; `subject` is taken where it is a mailbox',
+      'x-personal-data': true,
+    }),
+    guardian: z.strictObject({ confirmAt: identifierSchema.optional() }).optional().meta({
+      description:
+        'The answer is that of a parent or guardian (Art. 8 GDPR), who confirms a yes by the code in a mail to `confirmAt`, or was seen by whoever wrote it down (`evidence`)',
+    }),
+    campaign: z
+      .string()
+      .max(64)
+      .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/)
+      .optional()
+      .meta({ description: 'What the person was asked on the occasion of' }),
     decision: z.enum(['given', 'refused', 'informed']).meta({
       description:
         'given and refused answer a question for consent; informed notes that the person was told of a purpose on another basis, within which given chooses (the channel of a contract)',
@@ -80,6 +95,10 @@ export const noInputSchema = z
       .min(1)
       .max(64)
       .meta({ description: 'A purpose, or `*` for everything', examples: ['profile-linking'] }),
+    guardian: z
+      .strictObject({})
+      .optional()
+      .meta({ description: 'The no is that of a parent or guardian; the own word of a child stands above it' }),
   })
   .meta({
     id: 'NoInput',
@@ -95,16 +114,60 @@ export const eventSchema = z
     subjectSeq: z.int().meta({ description: 'Grows with each change of this subject' }),
     purpose: z.string(),
     scope: scopeSchema,
-    action: z.enum(['give', 'refuse', 'inform', 'withdraw', 'object']),
+    action: z.enum(['give', 'confirm', 'refuse', 'inform', 'withdraw', 'object']),
+    answer: z.enum(['yes', 'no', 'informed', 'pending', 'request', 'unproven']).meta({
+      description:
+        'What it means: `pending` waits for its confirmation, `request` is a no that the legal basis gives no right to, `unproven` an imported yes without evidence; none of these permits anything',
+    }),
+    by: z.enum(['self', 'guardian']),
     notice: z.object({ version: z.int(), language: z.string(), hash: z.string() }).nullable(),
     method: z.string(),
     system: z.string(),
     occurredAt: momentSchema,
     recordedAt: momentSchema,
     expiresAt: momentSchema.nullable(),
+    confirms: uuidSchema.nullable().meta({ description: 'The pending yes that this one confirms' }),
+    campaign: z.string().nullable(),
     policyDigest: z.string(),
   })
   .meta({ id: 'ConsentEvent' });
+
+export const confirmInputSchema = z
+  .strictObject({
+    code: personal(
+      z
+        .string()
+        .min(1)
+        .max(64)
+        .meta({ description: 'As the person typed it', examples: ['7K3M-Q9TX'] }),
+    ),
+  })
+  .meta({ id: 'ConfirmInput', examples: [{ code: '7K3M-Q9TX' }] });
+
+export const mergeInputSchema = z
+  .strictObject({
+    subject: identifierSchema.meta({ description: 'The other record, by an identifier that this system may use' }),
+    actor: actorSchema.optional(),
+  })
+  .meta({ id: 'MergeInput', examples: [{ subject: 'crm:4712' }] });
+
+export const mergedSchema = z
+  .object({
+    subjectId: uuidSchema.meta({ description: 'The record that goes on' }),
+    mergedSubjectId: uuidSchema.meta({ description: 'Now an alias of it' }),
+  })
+  .meta({ id: 'Merged' });
+
+export const birthMonthSchema = z
+  .strictObject({
+    month: personal(
+      z
+        .string()
+        .regex(/^(19|20)\d\d-(0[1-9]|1[0-2])$/, 'must be a month such as "2012-05"')
+        .meta({ description: 'Year and month; the day is nobody’s business', examples: ['2012-05'] }),
+    ),
+  })
+  .meta({ id: 'BirthMonth', examples: [{ month: '2012-05' }] });
 
 export const recordedSchema = z
   .object({
@@ -143,6 +206,12 @@ export const standingSchema = z
           z.object({
             scope: scopeSchema,
             status: statusSchema,
+            mayBeAsked: z
+              .boolean()
+              .meta({ description: 'Whether the person may be asked for this now; false: they are left in peace' }),
+            askableFrom: momentSchema
+              .optional()
+              .meta({ description: 'From when they may be asked again; absent where only they can come back to it' }),
             exceptions: z.array(z.object({ scope: scopeSchema, status: statusSchema })),
           }),
         ),
@@ -161,12 +230,11 @@ export const historySchema = z
 export const historyQuerySchema = z.object({
   cursor: z
     .string()
-    .max(20)
-    .regex(/^\d{1,10}$/)
+    .regex(/^\d{1,10}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'must be the nextCursor of a page')
     // What a column of the database can hold: no cursor of ours is larger.
-    .refine((digits) => Number(digits) <= 2_147_483_647, 'must be the nextCursor of a page')
+    .refine((cursor) => Number.parseInt(cursor, 10) <= 2_147_483_647, 'must be the nextCursor of a page')
     .optional()
-    .meta({ description: 'nextCursor of the page before', examples: ['12'] }),
+    .meta({ description: 'nextCursor of the page before', examples: ['12.019aa5c2-6a10-7c3e-9f41-2b7a5c0d9e11'] }),
   limit: z.coerce
     .number()
     .int()

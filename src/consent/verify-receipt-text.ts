@@ -13,6 +13,7 @@ const faults: Record<ReceiptFault, string> = {
 
 const acts = {
   give: 'said yes to',
+  confirm: 'confirmed the yes to',
   refuse: 'said no to',
   withdraw: 'withdrew consent to',
   object: 'objected to',
@@ -37,6 +38,7 @@ export const verifyReceiptText = (proof: ReceiptProof): string => {
   } = record['dpv:hasProcess'];
   const status = record['dpv:hasConsentStatus'] ?? record['dpv:hasStatus']!;
   const notice = record['dpv:hasNotice'];
+  const isPending = status['@type'].includes('dpv:ConsentRequested');
   const isToEverything = record['askfirst:purpose'] === '*';
   const title = purpose['dct:title'];
   const narrowed = Object.entries(scope)
@@ -52,6 +54,7 @@ export const verifyReceiptText = (proof: ReceiptProof): string => {
         ? `${acts[record['askfirst:action']]} everything`
         : `${acts[record['askfirst:action']]} ${title === undefined ? '' : `"${title}" `}(${record['askfirst:purpose']})`,
     ],
+    ...(isPending ? [['But', 'it was not confirmed yet: by itself it permits nothing'] as [string, string]] : []),
     ['For', narrowed.length === 0 ? 'all of it' : narrowed.join(', ')],
     ['When', `${status['dpv:isIndicatedAtTime']}, recorded ${record['dct:created']}`],
     ['How', `${status['dpv:hasIndicationMethod']}, told by system ${record['askfirst:system']}`],

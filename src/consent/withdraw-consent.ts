@@ -1,8 +1,9 @@
 import type { Catalogue } from '../policies/index.ts';
 import type { Caller } from '../subjects/index.ts';
-import { recordEvent, type ConsentDeps, type EventInput, type RecordedEvent } from './record-event.ts';
+import type { RecordedEvent } from './commit-events.ts';
+import { recordEvent, type ConsentDeps, type EventInput } from './record-event.ts';
 
-type No = Omit<EventInput, 'action' | 'idempotency' | 'notice'>;
+type No = Omit<EventInput, 'action' | 'idempotency' | 'notice' | 'confirmAt' | 'campaign'>;
 
 /**
  * Records that a person takes consent back (Art. 7(3) GDPR), for a purpose and scope or for everything (`*`). Always possible: also for

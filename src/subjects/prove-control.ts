@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { isCode, oneTimeCode } from '../kernel/crypto/one-time-code.ts';
 import type { Caller, IdempotencyMark } from './change-subject.ts';
 import type { Reference, SubjectDeps } from './deps.ts';
 import { ChallengeRefused, IdentifierMalformed, IdentifierUnprovable, SubjectNotFound } from './errors.ts';
@@ -8,16 +8,6 @@ const lifetime = Temporal.Duration.from({ minutes: 30 });
 const attempts = 5;
 /** Longer than what is left of a report after its first note can take. */
 const reviewAfter = Temporal.Duration.from({ minutes: 1 });
-// Crockford's base 32: no letters that people mistake for digits. Eight of them are 40 bits; five attempts per challenge.
-const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-
-/** The code of a challenge is derived from its id, so that it lies in no table and a repeated call can say it again. */
-const codeOf = (secret: Buffer, challengeId: string): string => {
-  const digest = createHmac('sha256', secret).update(challengeId).digest();
-  const letters = Array.from(digest.subarray(0, 8), (byte) => alphabet[byte % 32]).join('');
-  return `${letters.slice(0, 4)}-${letters.slice(4)}`;
-};
-
 export type Challenge = { challengeId: string; subjectId: string; code: string; expiresAt: string };
 
 /** What a challenge was answered with, again: for a repeated call with the same Idempotency-Key. */
@@ -30,7 +20,7 @@ export const readChallenge = async (deps: SubjectDeps, challengeId: string): Pro
   return {
     challengeId,
     subjectId: row.subjectId,
-    code: codeOf(deps.secrets.codes.key, challengeId),
+    code: oneTimeCode(deps.secrets.codes.key, challengeId),
     expiresAt: Temporal.Instant.from(row.expiresAt).toString(),
   };
 };
@@ -67,19 +57,12 @@ export const openChallenge = async (
     { verb: 'open-challenge', caller, idempotency: input.idempotency },
     () => ({ rows: [], result: undefined }),
   );
-  return { challengeId, subjectId: person.subjectId, code: codeOf(deps.secrets.codes.key, challengeId), expiresAt };
-};
-
-const sameCode = (given: string, expected: string): boolean => {
-  const plain = (code: string) =>
-    Buffer.from(
-      code
-        .toUpperCase()
-        .replaceAll(/[^0-9A-Z]/g, '')
-        .padEnd(16)
-        .slice(0, 16),
-    );
-  return timingSafeEqual(plain(given), plain(expected));
+  return {
+    challengeId,
+    subjectId: person.subjectId,
+    code: oneTimeCode(deps.secrets.codes.key, challengeId),
+    expiresAt,
+  };
 };
 
 /**
@@ -103,7 +86,7 @@ export const reportCodeSeen = async (
      returning id, subject_id as "subjectId"`,
     [account.blindIndex, deps.clock.now().toString()],
   );
-  const match = open.find(({ id }) => sameCode(input.code, codeOf(deps.secrets.codes.key, id)));
+  const match = open.find(({ id }) => isCode(input.code, oneTimeCode(deps.secrets.codes.key, id)));
   if (!match) throw new ChallengeRefused();
   // The account gets a pseudonymous subject of its own when it is unknown: proving control never merges two people.
   await registerSubject(deps, caller, {

@@ -64,6 +64,28 @@ const statesByIdentifierSql = `
   left join subject_state alias on alias.subject_id = i.subject_id
   left join subject_state s on s.subject_id = coalesce(alias.merged_into, i.subject_id)`;
 
+/** The state of a person of whom nothing is recorded yet. */
+export const unrecorded = (subjectId: string): SubjectState => ({
+  subjectId,
+  version: 0,
+  answers: {},
+  links: [],
+  leaseFloor: 0,
+  restrictedAt: null,
+  erasedAt: null,
+  mergedInto: null,
+  signals: {},
+});
+
+/** The current states of many persons in one statement. */
+export const statesOf = async (
+  database: Database,
+  subjectIds: readonly string[],
+): Promise<Map<string, SubjectState>> => {
+  const rows = await database.read<SubjectState>(statesSql, [arrayLiteral(subjectIds)]);
+  return new Map(rows.map((state) => [state.subjectId, state]));
+};
+
 export type SubjectReader = {
   /** What holds for each key now, and which policy set is active; one statement serves many callers. Never cached. */
   sides(keys: SideKey[]): Promise<Sides>;

@@ -4,6 +4,7 @@ import type { Caller, IdempotencyMark } from './change-subject.ts';
 import type { Reference, SubjectDeps } from './deps.ts';
 import { IdentifiersOfTwoSubjects, SubjectErased } from './errors.ts';
 import { formatIdentifier } from './identifier.ts';
+import { moveIdentifiers } from './move-identifiers.ts';
 
 type Owner = { blindIndex: string; subjectId: string };
 
@@ -84,7 +85,16 @@ export const registerSubject = async (
   if (subjectIds.size > 1) throw new IdentifiersOfTwoSubjects();
   const [existing] = subjectIds;
   const subjectId = existing ?? input.idempotency?.resourceId ?? deps.ids.uuid();
-  if (existing && (await deps.reader.state(existing)).erasedAt) throw new SubjectErased();
+  const state = existing === undefined ? undefined : await deps.reader.state(existing);
+  if (state?.erasedAt) throw new SubjectErased();
+  // What is known of an alias belongs to the record that it was merged into; what has not moved there yet moves now.
+  if (state?.mergedInto) {
+    await moveIdentifiers(deps, state.subjectId, state.mergedInto);
+    return registerSubject(deps, caller, {
+      ...input,
+      ...(input.subjectId === undefined ? {} : { subjectId: state.mergedInto }),
+    });
+  }
   const taken = new Set(known.map((owner) => owner.blindIndex));
   const fresh = references.filter((reference) => !taken.has(reference.blindIndex));
   if (fresh.length > 0) {

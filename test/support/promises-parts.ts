@@ -12,6 +12,7 @@ import { systemClock, type Clock } from '../../src/kernel/clock.ts';
 import { localKeyEncryption } from '../../src/kernel/crypto/key-encryption.ts';
 import { createKeyStore } from '../../src/kernel/crypto/key-store.ts';
 import { connect, type Database } from '../../src/kernel/database/client.ts';
+import { takeTokens } from '../../src/kernel/database/take-tokens.ts';
 import { uuidV7s } from '../../src/kernel/ids.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import {
@@ -99,6 +100,8 @@ export const startParts = async (
     denials,
     blindIndexSecret: blindIndex.key,
     consequences: [unlinkWhatFell(ids), stopWhatEnded(ids)],
+    mailReady: true,
+    takeTokens: takeTokens(database),
   };
   const caller = (system: string) => ({ system, clientId: `test-${system}` });
   const reference = async (text: string) => refer(deps, await policySets.current(), 'crm', text, 'identifier');

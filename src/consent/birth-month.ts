@@ -1,0 +1,74 @@
+import { seal, unseal } from '../kernel/crypto/key-encryption.ts';
+import type { Catalogue } from '../policies/index.ts';
+import { birthMonth, row, SubjectErased, SubjectNotFound, type Caller, type SubjectDeps } from '../subjects/index.ts';
+import { pruned, type Answer, type Answers } from './answers.ts';
+import { comingOfAge, consentAge } from './coming-of-age.ts';
+import { consentRevision } from './table.ts';
+
+/** `YYYY-MM`, or undefined where nobody told it. Throws KeyUnusable. */
+export const readBirthMonth = async (
+  deps: Pick<SubjectDeps, 'database' | 'keys'>,
+  subjectId: string,
+): Promise<string | undefined> => {
+  const [stored] = await deps.database.read<{ id: string; sealed: Buffer }>(
+    'select id, sealed from birth_month where subject_id = $1 order by recorded_at desc, id desc limit 1',
+    [subjectId],
+  );
+  if (!stored) return undefined;
+  const key = (await deps.keys.subjectKeys([subjectId])).get(subjectId);
+  return key && unseal(key, stored.sealed, `birth-month:${stored.id}`).toString();
+};
+
+/**
+ * What the answers amount to once it is known when the person was born: an own yes of a child was given without its guardian, and a guardian's
+ * yes ends when the child comes of age. It only ever takes away: that somebody was of age after all is for them to say, by a new yes. Pure.
+ */
+export const narrowByAge = (answers: Answers, month: string, catalogue: Catalogue): Answers => {
+  const narrowed = Object.entries(answers).map(([id, all]) => {
+    const purpose = catalogue.purposes.get(id);
+    const age = purpose && consentAge(purpose, catalogue.jurisdictions.get(catalogue.controller.jurisdiction));
+    if (!purpose || purpose.legalBasis !== 'consent' || age === undefined) return [id, all] as const;
+    const { guardianUntil, selfFrom } = comingOfAge(month, age);
+    const narrow = (answer: Answer): Answer => {
+      if (answer.act !== 'yes' && answer.act !== 'pending') return answer;
+      if (answer.rank === 'guardian') return { ...answer, until: Math.min(answer.until ?? Infinity, guardianUntil) };
+      return answer.at < selfFrom ? { ...answer, guardianOk: false } : answer;
+    };
+    return [id, all.map(narrow)] as const;
+  });
+  return pruned(Object.fromEntries(narrowed));
+};
+
+/**
+ * Records in which month a person was born (`YYYY-MM`): the month, not the day, is all that Art. 8 GDPR needs (Art. 5(1)(c)). What is already recorded
+ * is looked at again under it. Errors: SubjectNotFound, SubjectErased.
+ */
+export const recordBirthMonth = async (
+  deps: SubjectDeps,
+  caller: Caller,
+  catalogue: Catalogue,
+  input: { subjectId: string; month: string },
+): Promise<void> => {
+  const { subjectId, month } = input;
+  const id = deps.ids.uuid();
+  const key = (await deps.keys.subjectKeys([subjectId])).get(subjectId);
+  if (!key)
+    throw (await deps.reader.state(subjectId)).erasedAt ? new SubjectErased() : new SubjectNotFound('subjectId');
+  const sealed = seal(key, Buffer.from(month), `birth-month:${id}`);
+  await deps.writer.change(subjectId, { verb: 'record-birth-month', caller }, (state, seq) => {
+    if (state.erasedAt) throw new SubjectErased();
+    const answers = narrowByAge(state.answers as Answers, month, catalogue);
+    return {
+      answers,
+      signals: { ...(state.signals as object), birthMonth: true },
+      voidLeases: true,
+      // What rested on a yes that no longer counts is found by the sweep; checks deny at once.
+      reviewAt: deps.clock.now().toString(),
+      rows: [
+        row(birthMonth, { id, sealed, system: caller.system }),
+        row(consentRevision, { id, subjectSeq: seq, cause: 'birth-month', answers }),
+      ],
+      result: undefined,
+    };
+  });
+};

@@ -1,0 +1,89 @@
+import { isCode, oneTimeCode } from '../kernel/crypto/one-time-code.ts';
+import type { Catalogue, Language } from '../policies/index.ts';
+import type { Caller } from '../subjects/index.ts';
+import { answersFor, everything, within, type Answers } from './answers.ts';
+import { commitEvents, recordedEvent, type Method, type NewEvent, type RecordedEvent } from './commit-events.ts';
+import { ConfirmationRefused } from './errors.ts';
+import { readConfirmed, readEvent } from './read-history.ts';
+import { microseconds, termsOfYes, throughAliases, type ConsentDeps } from './record-event.ts';
+
+/** Whether the yes still waits: not lapsed, and nothing was said since that covers it. */
+const isWaiting = (answers: Answers, pending: { id: string; purpose: string }, at: number): boolean => {
+  const question = answersFor(answers, pending.purpose).find(({ act, id }) => act === 'pending' && id === pending.id);
+  if (!question || question.until === undefined || question.until <= at) return false;
+  return ![...answersFor(answers, pending.purpose), ...answersFor(answers, everything)].some(
+    (no) => no.act === 'no' && no.seq > question.seq && within(question.scope, no.scope),
+  );
+};
+
+/**
+ * The second step of a double opt-in: the person typed the code from the mail, which makes the pending yes a yes of this moment. The same code
+ * again answers the same. Each try loses an attempt by the statement that reads them, so guesses cannot race. Throws ConfirmationRefused for
+ * every reason alike: a wrong code, a lapsed or unknown question, one that a no came after.
+ */
+export const confirmConsent = async (
+  deps: ConsentDeps,
+  caller: Caller,
+  catalogue: Catalogue,
+  input: { subjectId: string; eventId: string; code: string },
+): Promise<RecordedEvent> => {
+  const { subjectId, eventId } = input;
+  const now = microseconds(deps.clock.now());
+  const [open] = await deps.database.query<{ id: string }>(
+    `update confirmation set attempts_left = attempts_left - 1
+     where subject_id = $1 and id = $2 and attempts_left > 0 and expires_at > $3 returning id`,
+    [subjectId, eventId, now.toString()],
+  );
+  if (!open || !isCode(input.code, oneTimeCode(deps.secrets.codes.key, `confirm:${eventId}`)))
+    throw new ConfirmationRefused();
+  const done = await readConfirmed(deps.database, subjectId, eventId);
+  if (done) return done;
+  const pending = await readEvent(deps.database, subjectId, eventId);
+  const purpose = catalogue.purposes.get(pending.purpose);
+  if (!purpose || purpose.retired) throw new ConfirmationRefused();
+
+  const isGuardian = pending.by === 'guardian';
+  const terms = await termsOfYes(deps, catalogue, purpose, {
+    state: await throughAliases(deps, await deps.reader.state(subjectId)),
+    occurredAt: now,
+    isGuardian,
+  });
+  const event: NewEvent = {
+    id: deps.ids.uuid(),
+    purpose: pending.purpose,
+    scope: pending.scope,
+    action: 'confirm',
+    answer: 'yes',
+    notice: pending.notice
+      ? {
+          version: pending.notice.version,
+          language: pending.notice.language as Language,
+          hash: Buffer.from(pending.notice.hash, 'hex'),
+        }
+      : undefined,
+    method: pending.method as Method,
+    rank: pending.by,
+    occurredAt: now,
+    until: terms.until,
+    guardianOk: terms.guardianOk,
+    confirms: eventId,
+    campaign: pending.campaign ?? undefined,
+    system: caller.system,
+    policyDigest: catalogue.digest,
+  };
+  const recorded = await deps.writer.change(subjectId, { verb: 'consent-confirm', caller }, (state, seq) => {
+    // An alias has no questions open, and whoever learns the birth month in between asks anew.
+    if (state.erasedAt || state.mergedInto !== null || state.version !== terms.readAt) return undefined;
+    if (!isWaiting(state.answers as Answers, pending, now.epochMilliseconds)) throw new ConfirmationRefused();
+    return commitEvents(deps.consequences, catalogue, state, seq, [event], now);
+  });
+  if (recorded) return recordedEvent(event, subjectId, recorded);
+  // Somebody changed this person in between: the code was right, so the attempt is given back and all is looked at again.
+  const state = await deps.reader.state(subjectId);
+  if (state.erasedAt || state.mergedInto !== null) throw new ConfirmationRefused();
+  await deps.database.query(
+    'update confirmation set attempts_left = attempts_left + 1 where subject_id = $1 and id = $2',
+    [subjectId, eventId],
+  );
+  return confirmConsent(deps, caller, catalogue, input);
+};

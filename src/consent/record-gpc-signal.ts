@@ -1,0 +1,53 @@
+import type { Catalogue, Purpose } from '../policies/index.ts';
+import { SubjectErased, type Caller } from '../subjects/index.ts';
+import { answersFor, recordedAct, type Answers } from './answers.ts';
+import { commitEvents, type NewEvent } from './commit-events.ts';
+import { microseconds, throughAliases, type ConsentDeps } from './record-event.ts';
+
+/** A yes that the person gave although their browser said no: it was meant, and the signal does not end it. */
+const wasMeant = (answers: Answers, purpose: Purpose): boolean =>
+  answersFor(answers, purpose.id).some(({ act, despiteGpc }) => act === 'yes' && despiteGpc === true);
+
+/**
+ * Takes note of what the browser of a person says by Sec-GPC (w3c.github.io/gpc): turned on, it is an objection to every purpose that the policies
+ * mark so, and thereby a no where nothing was chosen. Recorded once per change of the signal; turned off, it gives nothing back.
+ * Answers whether anything changed. Errors: SubjectErased.
+ */
+export const recordGpcSignal = async (
+  deps: ConsentDeps,
+  caller: Caller,
+  catalogue: Catalogue,
+  input: { subjectId: string; on: boolean },
+): Promise<boolean> => {
+  const now = microseconds(deps.clock.now());
+  const { subjectId } = await throughAliases(deps, await deps.reader.state(input.subjectId));
+  const changed = await deps.writer.change(
+    subjectId,
+    { verb: input.on ? 'gpc-on' : 'gpc-off', caller, urgent: input.on },
+    (state, seq) => {
+      if (state.erasedAt) throw new SubjectErased();
+      const signals = state.signals as { gpc?: boolean };
+      if ((signals.gpc ?? false) === input.on) return undefined;
+      const ended = input.on
+        ? [...catalogue.purposes.values()].filter(
+            (purpose) => purpose.endedByGpc && !wasMeant(state.answers as Answers, purpose),
+          )
+        : [];
+      const events = ended.map((purpose): NewEvent => ({
+        id: deps.ids.uuid(),
+        purpose: purpose.id,
+        scope: {},
+        action: 'object',
+        answer: recordedAct('no', purpose.legalBasis),
+        method: 'gpc',
+        rank: 'self',
+        occurredAt: now,
+        system: caller.system,
+        policyDigest: catalogue.digest,
+      }));
+      const change = commitEvents(deps.consequences, catalogue, state, seq, events, now);
+      return { ...change, signals: { ...signals, gpc: input.on } };
+    },
+  );
+  return changed !== undefined;
+};
