@@ -173,7 +173,7 @@ test('a backup that is cut off, changed, or wrapped by a key that is not here is
 
 test('each day has one backup, made by one of many instances; what is too old or was left half-done goes', async () => {
   const instances = Array.from({ length: 4 }, () => connect(app.database.urls.app, { connections: 1 }));
-  const old = await backUp(now.subtract({ hours: 24 * 31 }));
+  await backUp(now.subtract({ hours: 24 * 31 }));
   const kept = await backUp(now.subtract({ hours: 24 * 29 }));
   writeFileSync(join(folder, 'askfirst-keys-20261119T000000Z.ndjson.part'), '');
   writeFileSync(join(folder, 'somebody-else.txt'), '');
@@ -181,7 +181,6 @@ test('each day has one backup, made by one of many instances; what is too old or
     Promise.all(instances.map((data) => backUpKeysOfToday({ data, keys: keys.database }, { folder, days: 30 }, at)));
   expect((await ask(now)).filter(Boolean)).toHaveLength(1);
   expect(await ask(now.add({ hours: 20 }))).toEqual([false, false, false, false]);
-  expect(readdirSync(folder)).not.toContain(old);
   expect((await listKeyBackups(folder)).map(({ path }) => path)).toEqual([
     kept,
     join(folder, 'askfirst-keys-20261121T020200Z.ndjson'),

@@ -36,7 +36,7 @@ export const listKeyBackups = async (
     if (error.code === 'ENOENT') return [];
     throw error;
   });
-  return names.toSorted().flatMap((name) => {
+  return names.toSorted((one, other) => (one < other ? -1 : 1)).flatMap((name) => {
     const [, year, month, day, hour, minute, second, part] = namePattern.exec(name) ?? [];
     if (year === undefined) return [];
     const at = Temporal.Instant.from(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
@@ -101,7 +101,11 @@ export const writeKeyBackup = async (
   }
   await rename(part, path);
   const directory = await open(dirname(path), 'r');
-  await directory.sync().finally(() => directory.close());
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
   return { path, keys };
 };
 
