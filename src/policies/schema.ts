@@ -125,14 +125,23 @@ export const platformsSchema = z
   .strictObject({ platforms: z.array(platformSchema).min(1) })
   .meta({ title: 'Askfirst platforms.yaml' });
 
-const systemSchema = z.strictObject({
-  id,
-  name: textsSchema,
-  kind: z.enum(['webhook', 'pull']),
-  holds: setOf(id).meta({ description: 'data categories; each must be named by a purpose' }),
-  identifiers: setOf(id).meta({ description: 'namespaces it may use: email, phone, a platform or a system' }),
-  may: z.array(z.strictObject({ actions: setOf(z.enum(actions)).min(1), purposes: setOf(id).min(1) })),
-});
+const systemSchema = z
+  .strictObject({
+    id,
+    name: textsSchema,
+    kind: z
+      .enum(['webhook', 'pull', 'manual'])
+      .meta({ description: 'manual: a tool without an interface; its obligations are mailed to a colleague' }),
+    mail: z.email().optional().meta({ description: 'who gets the tasks; required where kind is manual' }),
+    holds: setOf(id).meta({ description: 'data categories; each must be named by a purpose' }),
+    identifiers: setOf(id).meta({ description: 'namespaces it may use: email, phone, a platform or a system' }),
+    may: z.array(z.strictObject({ actions: setOf(z.enum(actions)).min(1), purposes: setOf(id).min(1) })),
+  })
+  .superRefine(({ kind, mail }, context) => {
+    const refuse = (message: string) => context.addIssue({ code: 'custom', path: ['mail'], message });
+    if (kind === 'manual' && mail === undefined) refuse('the address that gets the tasks, because the kind is manual');
+    if (kind !== 'manual' && mail !== undefined) refuse(`no address: a system of kind ${kind} gets no mail`);
+  });
 export type System = z.output<typeof systemSchema>;
 
 export const systemsSchema = z

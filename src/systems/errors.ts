@@ -30,11 +30,11 @@ export class EndpointRefused extends AppError {
 
 /** What a system is told by is declared in the policies, so that nobody can redirect personal data by a call. */
 export class SystemPulls extends AppError {
-  constructor(system: string) {
+  constructor(system: string, kind: 'pull' | 'manual') {
     super(
       'systems.pulls',
       'conflict',
-      `system "${system}" is of kind "pull" in the active policy set and takes no webhook`,
+      `system "${system}" is of kind "${kind}" in the active policy set and takes no webhook`,
     );
   }
 }

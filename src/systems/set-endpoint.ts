@@ -30,7 +30,7 @@ export const setEndpoint = async (
     database: Database;
     keys: Pick<KeyStore, 'secret'>;
     clock: Clock;
-    systems: ReadonlyMap<string, { kind: 'webhook' | 'pull' }>;
+    systems: ReadonlyMap<string, { kind: 'webhook' | 'pull' | 'manual' }>;
     allowPrivateTargets: boolean;
   },
   system: string,
@@ -38,7 +38,7 @@ export const setEndpoint = async (
 ): Promise<{ url: string; secret: string; previousSecretEndsAt: string | null }> => {
   const declared = deps.systems.get(system);
   if (!declared) throw new SystemUnknown(system);
-  if (declared.kind === 'pull') throw new SystemPulls(system);
+  if (declared.kind !== 'webhook') throw new SystemPulls(system, declared.kind);
   assertDeliverable(input.url, deps.allowPrivateTargets);
   const { key } = await deps.keys.secret('endpoints');
   const secret = newEndpointSecret();
