@@ -17,10 +17,10 @@ import {
 } from './http/index.ts';
 import type { Log } from './kernel/log.ts';
 import { linkRoutes } from './linkage/index.ts';
-import { stylesheetRoutes } from './portal/index.ts';
+import { portalRoutes } from './portal/index.ts';
 import { staffRoutes } from './staff/index.ts';
 import { subjectRoutes } from './subjects/index.ts';
-import { systemRoutes } from './systems/index.ts';
+import { collectionRoutes, systemRoutes } from './systems/index.ts';
 
 /** Everything that the routes of all rooms need. */
 export type AppDeps = {
@@ -38,6 +38,8 @@ export type AppDeps = {
   Parameters<typeof decisionRoutes>[1] &
   Parameters<typeof linkRoutes>[1] &
   Parameters<typeof systemRoutes>[1] &
+  Parameters<typeof portalRoutes>[1] &
+  Parameters<typeof collectionRoutes>[1] &
   Parameters<typeof staffRoutes>[0];
 
 /** The whole HTTP surface. Used by main, by the tests and by the OpenAPI generator alike. */
@@ -57,7 +59,8 @@ export const createApp = (deps: AppDeps): Router => {
     consentRoutes(deps.guards, deps),
     linkRoutes(deps.guards, deps),
     systemRoutes(deps.guards, deps),
-    stylesheetRoutes(),
+    collectionRoutes(deps.guards, deps),
+    ...portalRoutes(deps.guards, deps),
     metricsRoutes(deps.edge.metrics),
     docsRoutes(() => buildDocument(app, deps.version)),
   ]);

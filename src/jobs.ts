@@ -8,13 +8,14 @@ export type Jobs = { start(): void; wake(): void; stop(): Promise<void> };
 /**
  * Sweeps links every five seconds (and at once after a no), and every ten minutes, as the reaper, removes idempotency keys of yesterday,
  * challenges that ran out, mails that were sent or are of no use any more, sessions of staff that ended a month ago, and windows of rate
- * limits that are over. Every half hour it asks whether the key store has been backed up today.
+ * limits that are over. Each minute it looks at whom somebody has to inform. Every half hour it asks whether the key store has been backed up today.
  */
 export const createJobs = (deps: {
   log: Log;
   reaperUrl: string | undefined;
   sweepLinks(): Promise<number>;
   backUpKeys(): Promise<boolean>;
+  watchInform(): Promise<void>;
 }): Jobs => {
   const reaper =
     deps.reaperUrl === undefined ? undefined : connect(deps.reaperUrl, { connections: 1, name: 'askfirst-reaper' });
@@ -57,10 +58,18 @@ export const createJobs = (deps: {
       .catch((error: unknown) => deps.log.error({ err: error }, 'the key store could not be backed up'))
       .then(() => void (backup = undefined));
   };
+  let watching: Promise<void> | undefined;
+  const watch = (): void => {
+    watching ??= deps
+      .watchInform()
+      .catch((error: unknown) => deps.log.warn({ err: error }, 'whom to inform could not be looked up'))
+      .then(() => void (watching = undefined));
+  };
   const tasks = [
     () => schedule('*/5 * * * * *', sweep),
     () => schedule('*/10 * * * *', tidy),
     () => schedule('2,32 * * * *', backUp),
+    () => schedule('20 * * * * *', watch),
   ];
   let scheduled: ReturnType<typeof schedule>[] = [];
   return {
@@ -71,7 +80,7 @@ export const createJobs = (deps: {
     stop: async () => {
       for (const task of scheduled) await task.destroy();
       again = false;
-      await Promise.all([running, backup]);
+      await Promise.all([running, backup, watching]);
       await reaper?.end();
     },
   };

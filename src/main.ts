@@ -8,8 +8,8 @@ import { Gauge } from 'prom-client';
 import { createApp } from './app.ts';
 import { projectFolder, readConfig, type Secrets, type Settings } from './config.ts';
 
-import { consentReceipt, signReceipt } from './consent/index.ts';
-import { createDenialRecorder, createPermitRecorder } from './decisions/index.ts';
+import { consentReceipt, recordInformed, signReceipt } from './consent/index.ts';
+import { createDenialRecorder, createPermitRecorder, watchInform } from './decisions/index.ts';
 import { startEmbedded } from './embedded.ts';
 import {
   createAuthenticate,
@@ -38,6 +38,7 @@ import { createMailTransport, type MailSettings } from './kernel/mail/transport.
 import { dropLink, findLinked, halvesOf, sweepLinks, unlinkWhatFell } from './linkage/index.ts';
 import { personalSchemas } from './personal-schemas.ts';
 import { activateFirstPolicies, createDeploymentReader, createPolicySets, loadCatalogue } from './policies/index.ts';
+import { createCapabilities } from './portal/index.ts';
 import { createSignIn, createStaffGuard, type StaffProvider } from './staff/index.ts';
 import {
   completeMerges,
@@ -142,14 +143,18 @@ export const startService = async ({
     openOf: (subjectIds) => openIdentifiersOf(subjects, subjectIds),
     namespaces: async (system) => (await catalogue()).systems.get(system)?.identifiers ?? [],
   });
-  const onAcknowledged: Parameters<typeof createDeliveryWorker>[0]['onAcknowledged'] = async ({
-    kind,
-    facts,
-    subjectId,
-  }) => {
-    if (kind !== 'unlink') return;
+  const onAcknowledged: Parameters<typeof createDeliveryWorker>[0]['onAcknowledged'] = async (done, informed) => {
+    const { id, subjectId, system } = done;
+    if (done.kind === 'inform' && informed)
+      await recordInformed(subjects, { ...service, system }, await catalogue(), {
+        id,
+        subjectId,
+        purpose: done.facts.purpose,
+        ...informed,
+      });
+    if (done.kind !== 'unlink') return;
     const state = await reader.state(subjectId);
-    const half = halvesOf(state.links).find(({ linkId }) => linkId === facts.linkId);
+    const half = halvesOf(state.links).find(({ linkId }) => linkId === done.facts.linkId);
     if (half) await dropLink(linkage, service, half, subjectId, 'acknowledged');
   };
   const send = createWebhookSender({ allowPrivateTargets: settings.allowPrivateTargets });
@@ -161,6 +166,7 @@ export const startService = async ({
       await completeMerges(subjects);
       return sweepLinks(linkage, await catalogue());
     },
+    watchInform: async () => watchInform(subjects, await catalogue()),
     backUpKeys: async () => {
       const { keyBackupFolder: folder, keyBackupDays: days } = settings;
       return (
@@ -247,6 +253,7 @@ export const startService = async ({
     allowPrivateTargets: settings.allowPrivateTargets,
     mailReady: mailTransport !== undefined,
     takeTokens: take,
+    capabilities: createCapabilities(capabilities.key),
     describe,
     onAcknowledged,
     wake,

@@ -8,3 +8,4 @@ export { reviewCounts, reviewOutcome, type FindReviews, type Review } from './re
 export { decisionRoutes } from './routes.ts';
 export { accessEvaluationRequestSchema } from './schema.ts';
 export * as decisionsSchemas from './schema.ts';
+export { watchInform } from './watch-inform.ts';

@@ -102,9 +102,14 @@ export const createRouter = (guards: Partial<Guards>): Router => {
         }
       }
       let sent: unknown;
-      if (jsonSchema !== undefined) {
-        sent = parseJson(await readText(c, 'application/json', limitBytes));
-        c.req.addValidatedData('json', check(jsonSchema, sent, 'body') as object);
+      const optional = body?.required !== true;
+      // Whoever sends nothing may name no type of it either.
+      if (jsonSchema !== undefined && !(optional && header(c, 'content-type') === undefined)) {
+        const text = await readText(c, 'application/json', limitBytes);
+        if (!(optional && text === '')) {
+          sent = parseJson(text);
+          c.req.addValidatedData('json', check(jsonSchema, sent, 'body') as object);
+        }
       }
       if (params !== undefined) c.req.addValidatedData('param', check(params, c.req.param(), 'path') as object);
       if (query !== undefined) c.req.addValidatedData('query', check(query, queryOf(c), 'query') as object);

@@ -1,7 +1,8 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { KeyStore } from '../kernel/crypto/key-store.ts';
 import type { Database } from '../kernel/database/client.ts';
-import { acknowledgeObligation, type OnAcknowledged } from './acknowledge-obligation.ts';
+import { AppError } from '../kernel/errors.ts';
+import { acknowledgeObligation, type Informed, type OnAcknowledged } from './acknowledge-obligation.ts';
 import { createDeliverySlots } from './delivery-slots.ts';
 import { openSecrets } from './endpoint-secret.ts';
 import { leaseForDelivery, leaseSeconds, releaseObligations, type Addressed } from './lease-obligations.ts';
@@ -9,6 +10,7 @@ import { obligationMessage, type Described } from './obligation.ts';
 import type { Describe } from './pull-obligations.ts';
 import { bringForward, recordDelivery } from './record-delivery.ts';
 import { retryDelaySeconds } from './retry-delay.ts';
+import { informedSchema } from './schema.ts';
 import type { SendOutcome, SendWebhook } from './send-webhook.ts';
 import { webhookHeaders } from './sign-webhook.ts';
 
@@ -40,12 +42,14 @@ const writeBackMs = 5_000;
 /** Answers by which a gateway says that the system behind it is not there, or wants less (429). */
 const awayStatuses = new Set([429, 502, 503, 504]);
 
-const isAcknowledged = (outcome: SendOutcome): boolean => {
-  if (outcome.status === null) return false;
+/** What an answer says beyond its status: that the obligation is done, and of one to inform also with which words. */
+const readAnswer = (outcome: SendOutcome): { acknowledged: boolean; informed?: Informed | undefined } => {
+  if (outcome.status === null) return { acknowledged: false };
   try {
-    return (JSON.parse(outcome.body) as { acknowledged?: unknown } | null)?.acknowledged === true;
+    const { acknowledged, ...rest } = (JSON.parse(outcome.body) ?? {}) as Record<string, unknown>;
+    return { acknowledged: acknowledged === true, informed: informedSchema.safeParse(rest).data };
   } catch {
-    return false;
+    return { acknowledged: false };
   }
 };
 
@@ -84,9 +88,17 @@ export const createDeliveryWorker = (deps: Deps): DeliveryWorker => {
     const headers = webhookHeaders(id, nowMs, body, openSecrets(key!, system, obligation, nowMs));
     const timeoutMs = Math.min(answerWithinMs, leftMs);
     const outcome = await deps.send({ url: obligation.url, headers, body, timeoutMs });
-    const problem = problemOf(outcome);
-    if (problem === null && isAcknowledged(outcome)) await acknowledgeObligation(deps, system, id);
-    else {
+    const answer = readAnswer(outcome);
+    let problem = problemOf(outcome);
+    // Whoever says only that it informed has taken the message: which words it showed follows by its own call.
+    let done =
+      problem === null && answer.acknowledged && (obligation.kind !== 'inform' || answer.informed !== undefined);
+    if (done)
+      await acknowledgeObligation(deps, system, id, answer.informed).catch((error: unknown) => {
+        if (!(error instanceof AppError) || error.kind !== 'unprocessable') throw error;
+        [problem, done] = [`acknowledged with what does not hold (${error.code})`, false];
+      });
+    if (!done) {
       const delay = retryDelaySeconds(attempts, problem === null, Math.random());
       await recordDelivery(database, obligation, problem, delay);
     }

@@ -2,8 +2,8 @@ import type { Described } from './obligation.ts';
 import type { Describe } from './pull-obligations.ts';
 
 /**
- * By which identifiers a system knows whom an obligation is about, opened only when it is handed over. An unlink names its two sides; a
- * stop names the person by each system's own kind of identifier: its own namespace before others that it may use.
+ * By which identifiers a system knows whom an obligation is about, opened only when it is handed over. An unlink names its two sides; all
+ * others name the person by each system's own kind of identifier: its own namespace before others that it may use.
  */
 export const describeObligations =
   (deps: {
@@ -13,10 +13,10 @@ export const describeObligations =
   }): Describe =>
   async (obligations) => {
     const unlinks = obligations.filter((one) => one.kind === 'unlink');
-    const stops = obligations.filter((one) => one.kind === 'stop');
+    const others = obligations.filter((one) => one.kind !== 'unlink');
     const [byIndex, bySubject] = await Promise.all([
       deps.open([...new Set(unlinks.flatMap(({ facts }) => [facts.customerRef, facts.identityRef]))]),
-      deps.openOf([...new Set(stops.map(({ subjectId }) => subjectId))]),
+      deps.openOf([...new Set(others.map(({ subjectId }) => subjectId))]),
     ]);
     const described = new Map<string, Described>();
     for (const { id, facts } of unlinks) {
@@ -24,7 +24,7 @@ export const describeObligations =
       const identity = byIndex.get(facts.identityRef);
       described.set(id, { ...(customer && { customer }), ...(identity && { identity }) });
     }
-    for (const { id, system, subjectId } of stops) {
+    for (const { id, system, subjectId } of others) {
       const customer = chosen(bySubject.get(subjectId) ?? [], system, await deps.namespaces(system));
       described.set(id, customer ? { customer } : {});
     }

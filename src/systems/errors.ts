@@ -47,6 +47,36 @@ export class EndpointContended extends AppError {
   }
 }
 
+/** Who may not collect for a purpose has nothing to report; the same where there is no such purpose. */
+export class CollectionNotGranted extends AppError {
+  constructor() {
+    super(
+      'systems.collection-not-granted',
+      'forbidden',
+      'the active policy set does not let this system collect for this purpose',
+      { member: 'purpose' },
+    );
+  }
+}
+
+export class CollectedInFuture extends AppError {
+  constructor() {
+    super('systems.collected-in-future', 'unprocessable', 'collectedAt lies in the future', { member: 'collectedAt' });
+  }
+}
+
+/** Whether somebody was informed is proved by what they were shown (Art. 5(2) GDPR). */
+export class NoticeMissing extends AppError {
+  constructor() {
+    super(
+      'systems.notice-missing',
+      'unprocessable',
+      'an obligation to inform is acknowledged with the notice that was shown and how (notice, method)',
+      { member: 'notice' },
+    );
+  }
+}
+
 /** The same for an obligation of another system: its existence is nobody else's business. */
 export class ObligationUnknown extends AppError {
   constructor() {

@@ -1,6 +1,9 @@
 export { acknowledgeObligation } from './acknowledge-obligation.ts';
 export { createRevocationCheck } from './client-revocation.ts';
+export { startInformClock } from './inform-clock.ts';
+export { bringInformForward, runningClocks } from './open-informs.ts';
 export { countObligations } from './count-obligations.ts';
+export { collectionRoutes } from './collection-routes.ts';
 export { createClient } from './create-client.ts';
 export { createDeliveryWorker, type DeliveryWorker } from './deliver-obligations.ts';
 export { describeObligations } from './describe-obligations.ts';

@@ -12,7 +12,11 @@ export type UnlinkFacts = {
 /** Stop using data for a purpose within a scope (dimension -> value; empty: everywhere). */
 export type StopFacts = { purpose: string; scope: Record<string, string>; cause: string };
 
-export type Duty = { kind: 'unlink'; facts: UnlinkFacts } | { kind: 'stop'; facts: StopFacts };
+/** Tell a person whose data were collected elsewhere than from them (Art. 14 GDPR). `source`: where from, in a word. */
+export type InformFacts = { purpose: string; cause: 'collected'; collectedAt: string; source?: string | undefined };
+
+export type Duty =
+  { kind: 'unlink'; facts: UnlinkFacts } | { kind: 'stop'; facts: StopFacts } | { kind: 'inform'; facts: InformFacts };
 
 /** An obligation as it waits in the queue; times RFC 3339. */
 export type Obligation = Duty & {
@@ -29,16 +33,19 @@ export type Described = { customer?: string; identity?: string };
 /** "Without undue delay" (GDPR Art. 17(1), 19) in hours: after that an open obligation is overdue. */
 const dueWithinHours = 24;
 
-/** The row of a new obligation, due for delivery at once; `created_at` is the database's. `now` is the moment of its cause. */
+/**
+ * The row of a new obligation, due for delivery at once; `created_at` is the database's. `now` is the moment of its cause; `dueAt` is given where the
+ * law sets another date.
+ */
 export const newObligation = (
-  about: Duty & { id: string; subjectId: string; system: string; now: Temporal.Instant },
+  about: Duty & { id: string; subjectId: string; system: string; now: Temporal.Instant; dueAt?: Temporal.Instant },
 ) => ({
   subjectId: about.subjectId,
   id: about.id,
   system: about.system,
   kind: about.kind,
   facts: about.facts,
-  dueAt: about.now.add({ hours: dueWithinHours }).toString(),
+  dueAt: (about.dueAt ?? about.now.add({ hours: dueWithinHours })).toString(),
   nextAttemptAt: about.now.toString(),
   attempts: 0,
   leaseToken: 0,
@@ -72,15 +79,24 @@ export const obligationMessage = (
     purpose: duty.facts.purpose,
     cause: duty.facts.cause,
   };
-  return duty.kind === 'unlink'
-    ? {
+  switch (duty.kind) {
+    case 'unlink':
+      return {
         type: 'obligation.unlink' as const,
         timestamp: createdAt,
         data: { ...common, linkId: duty.facts.linkId, customer, identity },
-      }
-    : {
+      };
+    case 'stop':
+      return {
         type: 'obligation.stop' as const,
         timestamp: createdAt,
         data: { ...common, scope: duty.facts.scope, customer, identity },
       };
+    case 'inform':
+      return {
+        type: 'obligation.inform' as const,
+        timestamp: createdAt,
+        data: { ...common, collectedAt: duty.facts.collectedAt, source: duty.facts.source, customer, identity },
+      };
+  }
 };

@@ -1,11 +1,12 @@
 import { createRoute } from '@hono/zod-openapi';
 import { createRouter, problems, respond, type Guards, type Router } from '../http/index.ts';
-import { acknowledgeObligation } from './acknowledge-obligation.ts';
+import { acknowledgeObligation, type Informed } from './acknowledge-obligation.ts';
 import { pullObligations } from './pull-obligations.ts';
 import {
   acknowledgementSchema,
   endpointInputSchema,
   endpointSchema,
+  informedSchema,
   obligationPathSchema,
   pulledSchema,
   pullQuerySchema,
@@ -46,13 +47,14 @@ const acknowledgeRoute = createRoute({
   path: '/v1/obligations/{obligationId}/acknowledge',
   operationId: 'acknowledgeObligation',
   summary: 'Say that an obligation has been done',
-  description: 'It is never delivered again. Acknowledging again answers the same.',
+  description:
+    'It is never delivered again. Acknowledging again answers the same. An obligation to inform is acknowledged with the notice that was shown, and how; all others need no body.',
   tags: ['Obligations'],
   security: [{ oauth2: ['obligations:read'] }],
-  request: { params: obligationPathSchema },
+  request: { params: obligationPathSchema, body: { content: { 'application/json': { schema: informedSchema } } } },
   responses: {
     200: { description: 'Acknowledged', content: { 'application/json': { schema: acknowledgementSchema } } },
-    ...problems(404),
+    ...problems(404, 422),
   },
 });
 
@@ -80,5 +82,7 @@ export const systemRoutes = (guards: Guards, deps: RouteDeps): Router =>
     })
     .openapi(acknowledgeRoute, async (c) => {
       const { obligationId } = c.req.valid('param');
-      return respond(c, acknowledgementSchema, await acknowledgeObligation(deps, c.get('caller').system, obligationId));
+      const informed = c.req.valid('json') as Informed | undefined;
+      const acknowledged = await acknowledgeObligation(deps, c.get('caller').system, obligationId, informed);
+      return respond(c, acknowledgementSchema, acknowledged);
     });

@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { methods } from '../consent/index.ts';
 import { personal } from '../kernel/personal.ts';
+import { languages } from '../policies/index.ts';
+import { identifierSchema, statedMomentSchema, uuidSchema } from '../subjects/index.ts';
 
 const moment = z.iso.datetime().meta({ description: 'RFC 3339, UTC' });
 
@@ -45,7 +48,7 @@ const common = {
   customer: identifier('The customer'),
   identity: identifier('The social identity'),
   purpose: z.string(),
-  cause: z.string().meta({ description: 'What ended the ground, such as withdrawn' }),
+  cause: z.string().meta({ description: 'What it comes from, such as withdrawn or collected' }),
   createdAt: moment,
   dueAt: moment.meta({ description: 'After this it is overdue, and visible as such' }),
 };
@@ -69,7 +72,80 @@ const stopMessageSchema = z
   })
   .meta({ id: 'StopObligation', description: 'Stop using data for a purpose' });
 
-export const obligationMessageSchema = z.discriminatedUnion('type', [unlinkMessageSchema, stopMessageSchema]);
+const sourceSchema = z
+  .string()
+  .max(64)
+  .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/)
+  .meta({
+    description: 'Where the data come from (Art. 14(2)(f) GDPR), in a word and never by a name',
+    examples: ['facebook'],
+  });
+
+const informMessageSchema = z
+  .object({
+    type: z.literal('obligation.inform'),
+    timestamp: moment,
+    data: z.object({ ...common, collectedAt: moment, source: sourceSchema.optional() }),
+  })
+  .meta({
+    id: 'InformObligation',
+    description:
+      'Tell the person of what was collected about them (Art. 14 GDPR): within a month, and at the first contact or disclosure at the latest. It may come again with an earlier dueAt',
+  });
+
+export const obligationMessageSchema = z.discriminatedUnion('type', [
+  unlinkMessageSchema,
+  stopMessageSchema,
+  informMessageSchema,
+]);
+
+export const informedSchema = z
+  .strictObject({
+    notice: z.strictObject({ version: z.int().min(1).max(2_147_483_647), language: z.enum(languages) }),
+    method: z
+      .enum(methods)
+      .exclude(['gpc', 'import', 'one-click'])
+      .meta({ description: 'How the person was told', examples: ['direct-message'] }),
+  })
+  .meta({
+    id: 'Informed',
+    description: 'What the person was shown, and how. Needed where the obligation is to inform, of no use elsewhere',
+    examples: [{ notice: { version: 1, language: 'en' }, method: 'direct-message' }],
+  });
+
+export const collectionSchema = z
+  .strictObject({
+    subject: identifierSchema.meta({
+      description: 'The person about whom something was collected: an account by its immutable id, or a customer',
+      examples: ['x:44196397'],
+    }),
+    purpose: z
+      .string()
+      .min(1)
+      .max(64)
+      .meta({ examples: ['campaign-participation'] }),
+    collectedAt: statedMomentSchema.optional().meta({ description: 'RFC 3339; now if absent', format: 'date-time' }),
+    source: sourceSchema.optional(),
+  })
+  .meta({
+    id: 'Collection',
+    examples: [
+      { subject: 'x:44196397', purpose: 'campaign-participation', collectedAt: '2026-01-31T09:30:00Z', source: 'x' },
+    ],
+  });
+
+export const collectedSchema = z
+  .object({
+    subjectId: uuidSchema,
+    inform: z
+      .object({ obligationId: uuidSchema, dueAt: moment })
+      .nullable()
+      .meta({
+        description:
+          'What the system owes now; null where the person knows already, or another system has to tell them',
+      }),
+  })
+  .meta({ id: 'ReportedCollection' });
 
 export const pullQuerySchema = z.object({
   limit: z.coerce
@@ -114,7 +190,9 @@ export const acknowledgementSchema = z
   .object({
     obligationId: z.string(),
     acknowledgedAt: moment.meta({ description: 'When it was acknowledged first' }),
-    withdrawalToSilenceMs: z.number().meta({ description: 'Milliseconds from the withdrawal until then' }),
+    withdrawalToSilenceMs: z
+      .number()
+      .meta({ description: 'Milliseconds from its cause, mostly a withdrawal, until then' }),
   })
   .meta({
     id: 'Acknowledgement',
