@@ -22,6 +22,6 @@ const claimAt = (claims: Readonly<Record<string, unknown>>, path: string): unkno
 export const rolesIn = (claims: Readonly<Record<string, unknown>>, path: string): StaffRole[] | undefined => {
   const claim = claimAt(claims, path);
   if (claim === undefined) return undefined;
-  const names = new Set([claim].flat().map((name) => String(name).replace(/^askfirst-/, '')));
-  return staffRoles.filter((role) => names.has(role));
+  const names = new Set([claim].flat());
+  return staffRoles.filter((role) => names.has(role) || names.has(`askfirst-${role}`));
 };

@@ -14,6 +14,7 @@ import {
   randomPKCECodeVerifier,
   randomState,
   ResponseBodyError,
+  WWWAuthenticateChallengeError,
   type ServerMetadata,
 } from 'openid-client';
 import { z } from 'zod';
@@ -73,11 +74,10 @@ const codeOf = (error: { error: string }): string => (/^[a-z_]{1,40}$/.test(erro
 const translate = (error: unknown): Error => {
   if (error instanceof AuthorizationResponseError)
     return new SignInRefused(`the identity provider answered ${codeOf(error)}`, error);
-  if (error instanceof ResponseBodyError) {
-    return error.error === 'invalid_grant'
-      ? new SignInRefused('its code was used already or is not ours', error)
-      : new ProviderUnavailable(`does not serve this client: ${codeOf(error)}`, error);
-  }
+  if (error instanceof ResponseBodyError && error.error === 'invalid_grant')
+    return new SignInRefused('its code was used already or is not ours', error);
+  if (error instanceof ResponseBodyError || error instanceof WWWAuthenticateChallengeError)
+    return new ProviderUnavailable('does not accept what STAFF_CLIENT_ID and STAFF_CLIENT_SECRET say', error);
   // What `fetch` throws when nobody is there.
   if (error instanceof TypeError || unreachable.has(String((error as { code?: unknown }).code)))
     return new ProviderUnavailable('cannot be reached right now', error);
