@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 import { answer } from '../http/answer.ts';
 import type { HttpContext } from '../http/env.ts';
-import { languages, type Language } from '../policies/index.ts';
+import { languages, type Catalogue, type Language } from '../policies/index.ts';
 import { languageOf } from './language.ts';
 import { stylesheetPath } from './stylesheet.ts';
 
@@ -20,7 +20,7 @@ const names: Record<Language, string> = { de: 'Deutsch', fr: 'Français', it: 'I
 const chooseLanguage: Record<Language, string> = { de: 'Sprache', fr: 'Langue', it: 'Lingua', en: 'Language' };
 const responsible: Record<Language, string> = {
   de: 'Verantwortlich:',
-  fr: 'Responsable :',
+  fr: 'Responsable :',
   it: 'Responsabile:',
   en: 'Responsible:',
 };
@@ -47,6 +47,9 @@ const pageHeaders = {
 /** The language in which to answer this request. */
 export const requestLanguage = (c: HttpContext): Language =>
   languageOf(c.req.query('lang'), c.req.header('accept-language'));
+
+/** Who is responsible, for the foot of a page. */
+export const aboutController = ({ controller: { name, contact } }: Catalogue): Page['about'] => ({ name, ...contact });
 
 /** A whole page: one column, for a phone first, readable without scripts and images, dark where the person likes it dark. */
 export const page = ({ language, title, body, about }: Page): Html =>
