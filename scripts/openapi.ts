@@ -25,6 +25,7 @@ export const makeReference = (): { document: OpenApiDocument; gaps: string[] } =
   const drain = { draining: false };
   const own: Partial<AppDeps> = {
     version,
+    baseUrl: 'https://askfirst.example',
     edge: { drain, timeoutMs: 1, metrics: createMetrics() },
     health: { drain, checks: [], roles: 'separate' },
     jwks: [],

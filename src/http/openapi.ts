@@ -115,7 +115,7 @@ const missing = (route: RouteConfig): string[] => {
     ...(route.summary === undefined ? ['has no summary'] : []),
     ...(route.tags?.every((name) => tags.some((tag) => tag.name === name)) ? [] : ['has no known tag']),
     ...(route.security === undefined ? ['does not say who may call it'] : []),
-    ...(responses.some((status) => status.startsWith('2')) ? [] : ['has no answer of success']),
+    ...(responses.some((status) => /^[23]/.test(status)) ? [] : ['has no answer of success']),
     ...(responses.includes('500') && responses.includes('503') ? [] : ['has no problem responses']),
   ];
 };
