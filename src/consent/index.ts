@@ -3,14 +3,22 @@ export { consentStatus, type ConsentStatus } from './consent-status.ts';
 export { isInformedOf, recordInformed } from './informed.ts';
 export { methods } from './commit-events.ts';
 export { answersAsOf } from './read-history.ts';
-export { type Consequence, type GroundEnded, type Method, type RecordedEvent } from './commit-events.ts';
+export { type Consequence, type GroundEnded, type Method, type NewEvent, type RecordedEvent } from './commit-events.ts';
 export { type ConsentDeps } from './record-event.ts';
 export { confirmConsent } from './confirm-consent.ts';
 export { dialogue, dialogueStatus } from './dialogue-status.ts';
+export {
+  commitImported,
+  importedEventId,
+  judgeImported,
+  type ImportedStatement,
+  type Judged,
+} from './import-statements.ts';
 export { mayBeAsked } from './may-be-asked.ts';
 export { mergeSubjects } from './merge-subjects.ts';
 export { recordBirthMonth } from './birth-month.ts';
 export { recordGpcSignal } from './record-gpc-signal.ts';
+export { recordedIds } from './recorded-ids.ts';
 export { recordConsent } from './record-consent.ts';
 export { consentRoutes } from './routes.ts';
 export { objectToPurpose, withdrawConsent } from './withdraw-consent.ts';

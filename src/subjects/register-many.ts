@@ -7,10 +7,7 @@ const indexes = (blindIndexes: readonly string[]): string =>
   arrayLiteral(blindIndexes.map((blindIndex) => `"\\\\x${blindIndex}"`));
 
 /** Blind index -> whose it is, of those that are known; of a merged record, the one that it went into. */
-export const ownersOf = async (
-  database: Database,
-  blindIndexes: readonly string[],
-): Promise<Map<string, string>> => {
+export const ownersOf = async (database: Database, blindIndexes: readonly string[]): Promise<Map<string, string>> => {
   const rows = await database.read<{ blindIndex: string; subjectId: string }>(
     `select encode(i.blind_index, 'hex') as "blindIndex", coalesce(alias.merged_into, i.subject_id) as "subjectId"
      from identifier i left join subject_state alias on alias.subject_id = i.subject_id where i.blind_index = any($1::bytea[])`,

@@ -18,3 +18,17 @@ export const takeLease = async (database: Database, name: string, seconds: numbe
 export const releaseLease = async (database: Database, name: string, token: number): Promise<void> => {
   await database.query('update lease set until = now() where name = $1 and token = $2', [name, token]);
 };
+
+/** Keeps a lease for another `seconds`; false when somebody else has taken it since. */
+export const renewLease = async (
+  database: Database,
+  name: string,
+  token: number,
+  seconds: number,
+): Promise<boolean> => {
+  const rows = await database.query(
+    `update lease set until = now() + make_interval(secs => $3) where name = $1 and token = $2 returning token`,
+    [name, token, seconds],
+  );
+  return rows.length === 1;
+};

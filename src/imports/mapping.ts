@@ -1,0 +1,168 @@
+import { z } from 'zod';
+import { languages, type Catalogue, type Language } from '../policies/index.ts';
+import { MappingWrong } from './errors.ts';
+import {
+  decisions,
+  meanings,
+  type CsvFormat,
+  type Decision,
+  type Meaning,
+  type Rule,
+  type StandsFor,
+} from './formats/format.ts';
+
+const header = z.string().trim().min(1);
+const standsFor = z.strictObject({
+  purpose: z.string(),
+  scope: z.partialRecord(z.enum(['platform', 'channel', 'topic', 'form', 'recipient']), z.string()).default({}),
+});
+
+/** The file given with `--map`: what an export means to those who made it. Everything may be left out. */
+export const mappingSchema = z.strictObject({
+  /** Their header -> the documented one: an export in another language, columns that were renamed. */
+  headers: z.record(header, header).default({}),
+  /** How `03/04/2026` is to be read. Without it such a date is none. */
+  dates: z.enum(['day-first', 'month-first']).optional(),
+  /** Where a time without an offset was taken down; IANA name. */
+  timeZone: z.string().default('UTC'),
+  /** ISO 3166 code of the country whose national phone numbers these are. Without it only international ones count. */
+  phoneCountry: z
+    .string()
+    .regex(/^[A-Z]{2}$/)
+    .optional(),
+  encoding: z.enum(['utf-8', 'windows-1252', 'utf-16le']).default('utf-8'),
+  /** Whether customer numbers are kept, under the namespace of the system that the import is made as. */
+  customerNumbers: z.boolean().default(true),
+  /** Purpose -> the notice that these people had seen when they said yes. */
+  notices: z
+    .record(
+      z.string(),
+      z.strictObject({
+        version: z.int().min(1),
+        language: z.enum(languages).optional(),
+        languageColumn: header.optional(),
+      }),
+    )
+    .default({}),
+  means: z.partialRecord(z.enum(meanings), z.array(standsFor)).default({}),
+  /** Columns of their own. */
+  columns: z
+    .array(
+      z.strictObject({
+        column: header,
+        says: z.union([z.enum(['flag', 'moment', 'always']), z.array(header).min(1)]),
+        decision: z.enum(decisions),
+        answers: z.array(standsFor).min(1),
+        occurredAt: header.optional(),
+        evidence: z.array(header).min(1).optional(),
+      }),
+    )
+    .default([]),
+});
+export type Mapping = z.output<typeof mappingSchema>;
+
+const email = { channel: 'email' } as const;
+
+/** What columns stand for under the policy set that comes with Askfirst: every opt-out is a no. */
+const usually: Record<Meaning, readonly StandsFor[]> = {
+  'email-opt-in': [{ purpose: 'newsletter', scope: email }],
+  'bulk-email-opt-out': [{ purpose: 'newsletter', scope: email }],
+  'do-not-email': [
+    { purpose: 'newsletter', scope: email },
+    { purpose: 'dialogue', scope: email },
+  ],
+  'do-not-phone': [{ purpose: 'dialogue', scope: { channel: 'phone' } }],
+  'do-not-sms': [
+    { purpose: 'newsletter', scope: { channel: 'sms' } },
+    { purpose: 'dialogue', scope: { channel: 'sms' } },
+  ],
+  'do-not-mail': [
+    { purpose: 'newsletter', scope: { channel: 'letter' } },
+    { purpose: 'dialogue', scope: { channel: 'letter' } },
+  ],
+  'do-not-trade': [{ purpose: 'third-party-sharing', scope: {} }],
+  'consent-withdrawn': [{ purpose: 'newsletter', scope: {} }],
+};
+
+/** A rule that knows what it stands for. */
+export type BoundRule = Omit<Rule, 'meaning'> & { standsFor: readonly StandsFor[] };
+
+/**
+ * The rules of a format and of the mapping that speak of these headers (small letters), bound to purposes. Throws MappingWrong where one
+ * stands for what the policy set does not have: else a no would be lost without a word.
+ */
+export const bindRules = (
+  format: CsvFormat,
+  mapping: Mapping,
+  catalogue: Catalogue,
+  headers: readonly string[],
+): BoundRule[] => {
+  const rules: BoundRule[] = [
+    ...format.rules.map(({ meaning, ...rule }) => ({
+      ...rule,
+      standsFor: mapping.means[meaning] ?? usually[meaning],
+      meaning,
+    })),
+    ...mapping.columns.map(({ answers, occurredAt, evidence, ...rule }) => ({
+      ...rule,
+      standsFor: answers,
+      ...(occurredAt === undefined ? {} : { occurredAt: [occurredAt] }),
+      ...(evidence === undefined ? {} : { evidence }),
+    })),
+  ];
+  const present = rules.flatMap((rule) => {
+    const name = rule.column.toLowerCase();
+    if (!name.endsWith('*')) return headers.includes(name) ? [rule] : [];
+    return headers.filter((one) => one.startsWith(name.slice(0, -1))).map((column) => ({ ...rule, column }));
+  });
+  for (const { column, standsFor: answers } of present)
+    for (const { purpose, scope } of answers) assertStands(catalogue, column, purpose, scope);
+  for (const purpose of Object.keys(mapping.notices)) assertNotice(catalogue, mapping, purpose);
+  return present;
+};
+
+const assertStands = (catalogue: Catalogue, column: string, id: string, scope: StandsFor['scope']): void => {
+  if (id === '*') return;
+  const purpose = catalogue.purposes.get(id);
+  const say = (what: string) =>
+    new MappingWrong(`column "${column}" stands for ${what}; say in --map what it stands for (means, columns)`);
+  if (!purpose) throw say(`the purpose "${id}", which the policy set does not have`);
+  for (const [dimension, value] of Object.entries(scope)) {
+    const values = dimension === 'platform' ? [...catalogue.platforms.keys()] : valuesOf(purpose, dimension);
+    if (!values.includes(value)) throw say(`"${dimension}: ${value}", which the purpose "${id}" does not have`);
+  }
+};
+
+const valuesOf = (purpose: { values: object }, dimension: string): string[] =>
+  ((purpose.values as Record<string, (string | { id: string })[] | undefined>)[dimension] ?? []).map((value) =>
+    typeof value === 'string' ? value : value.id,
+  );
+
+const assertNotice = (catalogue: Catalogue, { notices }: Mapping, id: string): void => {
+  const purpose = catalogue.purposes.get(id);
+  const { version, language, languageColumn } = notices[id]!;
+  if (!purpose) throw new MappingWrong(`notices names the purpose "${id}", which the policy set does not have`);
+  if (!purpose.notices.some((notice) => notice.version === version))
+    throw new MappingWrong(`purpose "${id}" has no notice of version ${version}`);
+  if ((language === undefined) === (languageColumn === undefined))
+    throw new MappingWrong(`notices.${id} needs either language or languageColumn`);
+};
+
+/** `de`, `de_CH`, `German (Switzerland)` -> `de`. */
+export const languageOf = (cell: string): Language | undefined => {
+  const word = cell.trim().toLowerCase();
+  const names = {
+    german: 'de',
+    deutsch: 'de',
+    french: 'fr',
+    français: 'fr',
+    italian: 'it',
+    italiano: 'it',
+    english: 'en',
+  };
+  const [, code] = /^(de|fr|it|en)(?:[_-]|$)/.exec(word) ?? [];
+  if (code !== undefined) return code as Language;
+  return Object.entries(names).find(([name]) => word.startsWith(name))?.[1] as Language | undefined;
+};
+
+export type { Decision };
