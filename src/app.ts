@@ -17,7 +17,7 @@ import {
 } from './http/index.ts';
 import type { Log } from './kernel/log.ts';
 import { linkRoutes } from './linkage/index.ts';
-import { portalRoutes } from './portal/index.ts';
+import { portalRoutes, taskPages } from './portal/index.ts';
 import { staffRoutes } from './staff/index.ts';
 import { subjectRoutes } from './subjects/index.ts';
 import { collectionRoutes, systemRoutes } from './systems/index.ts';
@@ -39,6 +39,7 @@ export type AppDeps = {
   Parameters<typeof linkRoutes>[1] &
   Parameters<typeof systemRoutes>[1] &
   Parameters<typeof portalRoutes>[1] &
+  Parameters<typeof taskPages>[0] &
   Parameters<typeof collectionRoutes>[1] &
   Parameters<typeof staffRoutes>[0];
 
@@ -61,6 +62,7 @@ export const createApp = (deps: AppDeps): Router => {
     systemRoutes(deps.guards, deps),
     collectionRoutes(deps.guards, deps),
     ...portalRoutes(deps.guards, deps),
+    taskPages(deps),
     metricsRoutes(deps.edge.metrics),
     docsRoutes(() => buildDocument(app, deps.version)),
   ]);

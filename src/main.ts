@@ -51,8 +51,10 @@ import {
   countObligations,
   createDeliveryWorker,
   createRevocationCheck,
+  createTaskWorker,
   createWebhookSender,
   describeObligations,
+  openTask,
   stopWhatEnded,
   verifyClient,
 } from './systems/index.ts';
@@ -180,6 +182,7 @@ export const startService = async ({
   const wake = () => {
     delivery.wake();
     mails?.wake();
+    tasks?.wake();
     jobs.wake();
   };
 
@@ -232,6 +235,18 @@ export const startService = async ({
   const signIn =
     staffProvider &&
     createSignIn({ provider: staffProvider, redirectUri: `${baseUrl}/staff/callback`, key: capabilities.key, clock });
+  const tasks =
+    mailTransport &&
+    createTaskWorker({
+      database,
+      clock,
+      log,
+      describe,
+      catalogue,
+      capabilityKey: capabilities.key,
+      baseUrl,
+      send: mailTransport.send,
+    });
   const take = takeTokens(database);
   const limit = createLimit({ name: 'calls', limit: settings.callsPerMinute, windowSeconds: 60 }, take);
   app = createApp({
@@ -254,6 +269,7 @@ export const startService = async ({
     mailReady: mailTransport !== undefined,
     takeTokens: take,
     capabilities: createCapabilities(capabilities.key),
+    openTask: (token) => openTask(capabilities.key, token),
     describe,
     onAcknowledged,
     wake,
@@ -297,6 +313,7 @@ export const startService = async ({
   });
   delivery.start();
   mails?.start();
+  tasks?.start();
   jobs.start();
   log.info({ url, roles: grants!.shared ? 'shared' : 'separate' }, 'Askfirst is ready');
 
@@ -308,9 +325,9 @@ export const startService = async ({
       server.closeIdleConnections();
       await Promise.race([closed, sleep(settings.requestTimeoutMs, undefined, { ref: false })]);
       // A mail server that answers slowly must not keep us from ending either: the mail is sent again under its own id.
-      await Promise.race([mails?.stop(), sleep(patienceMs, undefined, { ref: false })]);
+      await Promise.race([Promise.all([mails?.stop(), tasks?.stop()]), sleep(patienceMs, undefined, { ref: false })]);
       mailTransport?.close();
-      await Promise.all([jobs.stop(), delivery.stop(), mails?.stop()]);
+      await Promise.all([jobs.stop(), delivery.stop(), mails?.stop(), tasks?.stop()]);
       // A database that is gone must not keep us from ending: what waits for it has not been acknowledged, denials apart.
       await Promise.race([
         Promise.all([writer.drained(), permits.drained()]),

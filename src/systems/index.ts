@@ -9,6 +9,7 @@ export { createDeliveryWorker, type DeliveryWorker } from './deliver-obligations
 export { describeObligations } from './describe-obligations.ts';
 export * from './errors.ts';
 export { listClients } from './list-clients.ts';
+export { createTaskWorker } from './mail-tasks.ts';
 export { type Obligation } from './obligation.ts';
 export { pullObligations } from './pull-obligations.ts';
 export { revokeClient } from './revoke-client.ts';
@@ -16,5 +17,7 @@ export { systemRoutes } from './routes.ts';
 export { createWebhookSender } from './send-webhook.ts';
 export { setEndpoint } from './set-endpoint.ts';
 export { oblige, stopWhatEnded } from './stop-what-ended.ts';
+export { openTask, readTask, type TaskGrant } from './task.ts';
+export { taskWords } from './task-words.ts';
 export { verifyClient } from './verify-client.ts';
 export * as systemsSchemas from './schema.ts';
