@@ -84,6 +84,13 @@ test.each([
     'dimensions lose topic',
   ],
   ['newsletter', 'We send nothing else', 'We send other things too', 'the words of notice 1 change'],
+  ['newsletter', 'topic: [events,', 'topic: [lotteries, events,', 'values of topic gain lotteries'],
+  [
+    'third-party-sharing',
+    'de: Example Bergbahnen AG',
+    'de: Example Wetten AG',
+    'values of recipient gain example-railways',
+  ],
 ])(
   'a set under which recorded answers would mean more is refused: %s, whose id stays',
   async (purpose, from, to, message) => {
