@@ -16,7 +16,7 @@ import {
   type Router,
 } from './http/index.ts';
 import type { Log } from './kernel/log.ts';
-import { linkRoutes } from './linkage/index.ts';
+import { linkRoutes, reviewRoutes } from './linkage/index.ts';
 import { portalRoutes, taskPages } from './portal/index.ts';
 import { staffRoutes } from './staff/index.ts';
 import { subjectRoutes } from './subjects/index.ts';
@@ -37,6 +37,7 @@ export type AppDeps = {
   Parameters<typeof consentRoutes>[1] &
   Parameters<typeof decisionRoutes>[1] &
   Parameters<typeof linkRoutes>[1] &
+  Parameters<typeof reviewRoutes>[1] &
   Parameters<typeof systemRoutes>[1] &
   Parameters<typeof portalRoutes>[1] &
   Parameters<typeof taskPages>[0] &
@@ -59,6 +60,7 @@ export const createApp = (deps: AppDeps): Router => {
     subjectRoutes(deps.guards, deps),
     consentRoutes(deps.guards, deps),
     linkRoutes(deps.guards, deps),
+    reviewRoutes(deps.guards, deps),
     systemRoutes(deps.guards, deps),
     collectionRoutes(deps.guards, deps),
     ...portalRoutes(deps.guards, deps),

@@ -25,7 +25,7 @@ export const isInformedOf = (answers: Answers, purpose: Purpose, at: number): bo
  * this runs. Nothing is recorded of a purpose that the policy set no longer has. Errors: NoticeUnknown.
  */
 export const recordInformed = async (
-  deps: Pick<SubjectDeps, 'writer' | 'clock' | 'database'>,
+  deps: Pick<SubjectDeps, 'reader' | 'writer' | 'clock' | 'database'>,
   caller: Caller,
   catalogue: Catalogue,
   told: { id: string; subjectId: string; purpose: string; notice: NoticeShown; method: Method },
@@ -34,13 +34,15 @@ export const recordInformed = async (
   if (!purpose) return;
   const { version, language } = told.notice;
   const { hash } = wordsShown(purpose, told.notice);
+  // Whoever was merged since knows it as the person they are now.
+  const subjectId = (await deps.reader.state(told.subjectId)).mergedInto ?? told.subjectId;
   const earlier = await deps.database.query(`select id from consent_event where subject_id = $1 and id = $2`, [
-    told.subjectId,
+    subjectId,
     told.id,
   ]);
   if (earlier.length > 0) return;
   const now = deps.clock.now().round({ smallestUnit: 'microsecond', roundingMode: 'floor' });
-  await deps.writer.change(told.subjectId, { verb: 'consent-inform', caller }, (state, seq) =>
+  await deps.writer.change(subjectId, { verb: 'consent-inform', caller }, (state, seq) =>
     state.erasedAt
       ? undefined
       : commitEvents(

@@ -33,3 +33,38 @@ export class LinkNotFound extends AppError {
     super('linkage.not-found', 'not-found', 'this subject has no such link of this system');
   }
 }
+
+export class LinkNotGranted extends AppError {
+  constructor() {
+    super('linkage.not-granted', 'forbidden', 'the active policy set does not let this system link for this purpose', {
+      member: 'purpose',
+    });
+  }
+}
+
+export class AccountNeeded extends AppError {
+  constructor() {
+    super('linkage.account-needed', 'unprocessable', 'identity must be an account of a platform by its immutable id', {
+      member: 'identity',
+    });
+  }
+}
+
+/** No human need look at a link that one of its two has refused. */
+export class NoStands extends AppError {
+  constructor() {
+    super('linkage.no-stands', 'conflict', 'one of the two has said no to this purpose');
+  }
+}
+
+export class ReviewNotFound extends AppError {
+  constructor() {
+    super('linkage.review-not-found', 'not-found', 'there is no such review');
+  }
+}
+
+export class ReviewAnswered extends AppError {
+  constructor() {
+    super('linkage.review-answered', 'conflict', 'this review has been answered already');
+  }
+}

@@ -5,6 +5,8 @@ export { halvesOf } from './half.ts';
 export { readLinks } from './read-links.ts';
 export { findReviews } from './find-reviews.ts';
 export { findLinked } from './find-linked.ts';
+export { reviewRoutes } from './review-routes.ts';
 export { linkRoutes } from './routes.ts';
 export { sweepLinks } from './sweep-links.ts';
 export { unlink } from './unlink.ts';
+export * as reviewSchemas from './review-schema.ts';
