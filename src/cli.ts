@@ -8,9 +8,27 @@ const optionTypes = {
   jwks: { type: 'string' },
   missing: { type: 'boolean' },
   older: { type: 'boolean' },
+  system: { type: 'string' },
+  report: { type: 'string' },
+  format: { type: 'string' },
+  map: { type: 'string' },
+  as: { type: 'string' },
+  apply: { type: 'boolean' },
 } as const;
 
-export type Options = { scope?: string[]; language?: string; jwks?: string; missing?: boolean; older?: boolean };
+export type Options = {
+  scope?: string[];
+  language?: string;
+  jwks?: string;
+  missing?: boolean;
+  older?: boolean;
+  system?: string;
+  report?: string;
+  format?: string;
+  map?: string;
+  as?: string;
+  apply?: boolean;
+};
 
 type Verb = {
   name: string;
@@ -68,6 +86,24 @@ const verbs: readonly Verb[] = [
     about: 'Makes a policy folder the one that all instances obey',
     arguments: [0, 1],
     run: async ([folder]) => (await import('./cli/policies.ts')).activate(folder),
+  },
+  {
+    name: 'import',
+    takes:
+      '<file> --format ndjson|civicrm|suitecrm|sugarcrm|mailchimp|hubspot [--map <file>] [--as <system>] [--report <file>] [--apply]',
+    about:
+      'Shows what the answers in an export come to; with --apply records them. Goes on where it was stopped, and adds nothing twice',
+    arguments: [1, 1],
+    options: ['format', 'map', 'as', 'report', 'apply'],
+    run: async ([file], options) => (await import('./cli/import.ts')).importFile(file!, options),
+  },
+  {
+    name: 'audit',
+    takes: '<file> [--system <id>] [--report <file>] [--language de|fr|it|en]',
+    about: 'Says which of the social links that a CRM holds have no ground, and why; changes nothing',
+    arguments: [1, 1],
+    options: ['system', 'report', 'language'],
+    run: async ([file], options) => (await import('./cli/audit.ts')).audit(file!, options),
   },
   {
     name: 'receipts verify',
