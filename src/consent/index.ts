@@ -2,7 +2,7 @@ export { answersFor, everything, recordedAct, type Answers, type Scope } from '.
 export { consentStatus, type ConsentStatus } from './consent-status.ts';
 export { isInformedOf, recordInformed } from './informed.ts';
 export { methods } from './commit-events.ts';
-export { answersAsOf } from './read-history.ts';
+export { answersAsOf, readEvent } from './read-history.ts';
 export { type Consequence, type GroundEnded, type Method, type NewEvent, type RecordedEvent } from './commit-events.ts';
 export { type ConsentDeps } from './record-event.ts';
 export { confirmConsent } from './confirm-consent.ts';

@@ -71,6 +71,8 @@ export type EventInput = {
   guardian?: { confirmAt?: string | undefined } | undefined;
   /** A mailbox to which the code of a double opt-in goes. */
   confirmAt?: string | undefined;
+  /** The confirmation by which the person has just proved the mailbox: what else they chose on the same page needs no mail of its own. */
+  confirmedBy?: string | undefined;
   campaign?: string | undefined;
   idempotency?: IdempotencyMark | undefined;
 };
@@ -131,7 +133,7 @@ const mailboxOf = (
   input: EventInput,
   purpose: Purpose,
 ): Reference | undefined => {
-  if (input.action !== 'give') return undefined;
+  if (input.action !== 'give' || input.confirmedBy !== undefined) return undefined;
   const { guardian, scope, method, evidence } = input;
   const refuse = (member: string, why: string) => new ConfirmationUnavailable(member, why);
   const member = guardian ? 'guardian.confirmAt' : 'confirmAt';

@@ -13,6 +13,8 @@ export type Page = {
   language: Language;
   title: string;
   body: Html;
+  /** False where the page answers a form: a link to another language would lead back to its beginning. */
+  inOtherLanguages?: boolean;
   about?: { name: string; email: string; address: string } | undefined;
 };
 
@@ -52,7 +54,7 @@ export const requestLanguage = (c: HttpContext): Language =>
 export const aboutController = ({ controller: { name, contact } }: Catalogue): Page['about'] => ({ name, ...contact });
 
 /** A whole page: one column, for a phone first, readable without scripts and images, dark where the person likes it dark. */
-export const page = ({ language, title, body, about }: Page): Html =>
+export const page = ({ language, title, body, about, inOtherLanguages = true }: Page): Html =>
   html`<!doctype html>
     <html lang="${language}">
       <head>
@@ -64,24 +66,27 @@ export const page = ({ language, title, body, about }: Page): Html =>
         <link rel="icon" href="data:," />
       </head>
       <body>
-        <header>
-          <nav aria-label="${chooseLanguage[language]}">
-            <ul>
-              ${languages.map(
-                (one) =>
-                  html`<li>
-                    <a
-                      href="?lang=${one}"
-                      lang="${one}"
-                      hreflang="${one}"
-                      ${one === language ? html`aria-current="true"` : ''}
-                      >${names[one]}</a
-                    >
-                  </li>`,
-              )}
-            </ul>
-          </nav>
-        </header>
+        ${
+          inOtherLanguages &&
+          html`<header>
+            <nav aria-label="${chooseLanguage[language]}">
+              <ul>
+                ${languages.map(
+                  (one) =>
+                    html`<li>
+                      <a
+                        href="?lang=${one}"
+                        lang="${one}"
+                        hreflang="${one}"
+                        ${one === language ? html`aria-current="true"` : ''}
+                        >${names[one]}</a
+                      >
+                    </li>`,
+                )}
+              </ul>
+            </nav>
+          </header>`
+        }
         <main>
           <h1>${title}</h1>
           ${body}

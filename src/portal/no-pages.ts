@@ -60,6 +60,7 @@ export const noPages = (deps: PortalDeps): Hono<HttpEnv> => {
     const what = scope === '' ? title : `${title} (${scope})`;
     return answerPage(c, 200, {
       language,
+      inOtherLanguages: false,
       title: no.doneTitle,
       body: html`<p role="status">${about.event?.answer === 'request' ? no.doneRequest : no.done(what)}</p>
         <p>${no.changeMind}</p>

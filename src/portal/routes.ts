@@ -4,10 +4,16 @@ import { recordGpcSignal } from '../consent/index.ts';
 import type { HttpEnv } from '../http/env.ts';
 import { createRouter, problems, respond, type Guards, type Router } from '../http/index.ts';
 import { refer, SubjectNotFound } from '../subjects/index.ts';
+import { askPages } from './ask-pages.ts';
+import { campaignUrl, putCampaign, readCampaign, type Campaign } from './campaign.ts';
 import type { PortalDeps } from './deps.ts';
+import { CampaignNotFound } from './errors.ts';
 import { mintNoLink, mintUnsubscribeHeaders } from './mint.ts';
 import { noPages } from './no-pages.ts';
 import {
+  campaignInputSchema,
+  campaignPathSchema,
+  campaignSchema,
   gpcSupportSchema,
   noLinkInputSchema,
   noLinkSchema,
@@ -73,6 +79,35 @@ const gpcRoute = createRoute({
   responses: { 200: { description: 'GPC support resource', content: json(gpcSupportSchema) } },
 });
 
+const putCampaignRoute = createRoute({
+  method: 'put',
+  path: '/v1/campaigns/{campaign}',
+  operationId: 'putCampaign',
+  summary: 'Set up a hosted page that asks for consent',
+  description:
+    'One purpose, narrowed by `scope`; of the dimensions that it leaves open people choose on the page. In four languages, without scripts, with a QR code and a page to print. Only the system that made a campaign may change it.',
+  tags: ['Consent'],
+  security: write,
+  request: { params: campaignPathSchema, body: { required: true, content: json(campaignInputSchema) } },
+  responses: { 200: { description: 'Campaign', content: json(campaignSchema) }, ...problems(409, 422) },
+});
+
+const readCampaignRoute = createRoute({
+  method: 'get',
+  path: '/v1/campaigns/{campaign}',
+  operationId: 'readCampaign',
+  summary: 'A campaign of this system',
+  tags: ['Consent'],
+  security: [{ oauth2: ['consents:read'] }],
+  request: { params: campaignPathSchema },
+  responses: { 200: { description: 'Campaign', content: json(campaignSchema) }, ...problems(404) },
+});
+
+const campaignOut = (deps: PortalDeps, { id, purpose, scope, closesAt }: Campaign) => {
+  const url = campaignUrl(deps, id);
+  return { id, purpose, scope, closesAt, url, qr: `${url}/qr.svg`, print: `${url}/print` };
+};
+
 /** When what this service does upon the signal last changed (w3c.github.io/gpc, "lastUpdate"). */
 const gpcSince = '2026-11-21';
 
@@ -98,7 +133,18 @@ export const portalRoutes = (guards: Guards, deps: PortalDeps): (Router | Hono<H
       if (changed) deps.wake();
       return respond(c, signalSchema, { gpc, changed });
     })
+    .openapi(putCampaignRoute, async (c) => {
+      const { campaign: id } = c.req.valid('param');
+      const campaign = await putCampaign(deps, c.get('caller'), { id, ...c.req.valid('json') });
+      return respond(c, campaignSchema, campaignOut(deps, campaign));
+    })
+    .openapi(readCampaignRoute, async (c) => {
+      const campaign = await readCampaign(deps, c.req.valid('param').campaign);
+      if (campaign.system !== c.get('caller').system) throw new CampaignNotFound();
+      return respond(c, campaignSchema, campaignOut(deps, campaign));
+    })
     .openapi(gpcRoute, (c) => respond(c, gpcSupportSchema, { gpc: true, lastUpdate: gpcSince })),
   noPages(deps),
+  askPages(deps),
   stylesheetRoutes(),
 ];
