@@ -145,7 +145,7 @@ const write = (rows: Rows, from: number, to: number): void => {
       });
       if (!given) leaseFloor = version;
       rows.consent_event.add(
-        `${subjectId}\t${id}\t${version}\t${purpose}\t${scopes[index]}\t${given ? 'give\tyes' : 'refuse\tno'}\t1\tde\t\\\\x${job.noticeHashes[purpose]}\tweb-form\tself\tt\t${system}\t${policyDigest}\t${atText}\t${atText}\t${until === undefined ? '\\N' : time(until)}\n`,
+        `${subjectId}\t${id}\t${version}\t${purpose}\t${scopes[index]}\t${given ? 'give\tyes' : 'refuse\tno'}\t1\tde\t\\\\x${job.noticeHashes[purpose]}\tapp\tself\tt\t${system}\t${policyDigest}\t${atText}\t${atText}\t${until === undefined ? '\\N' : time(until)}\n`,
       );
     }
     if (isProved(n)) {

@@ -85,5 +85,5 @@ export const consentBody = (n: number): string =>
     scope: { channel: 'email', topic: 'culture' },
     decision: 'given',
     notice: { version: 1, language: 'de' },
-    method: 'web-form',
+    method: 'app',
   });

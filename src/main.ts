@@ -15,15 +15,18 @@ import {
   createAuthenticate,
   createLimit,
   createMetrics,
+  createOutsideVerifier,
   createReplayOrRun,
   createTokenIssuer,
   createTokenVerifier,
   createUnreadableHandler,
+  tokenLifetimeSeconds,
   type IdempotencyRecord,
 } from './http/index.ts';
 import { createJobs } from './jobs.ts';
 import { systemClock, type Clock } from './kernel/clock.ts';
 import { localKeyEncryption } from './kernel/crypto/key-encryption.ts';
+import { createKeyRing } from './kernel/crypto/key-ring.ts';
 import { createKeyStore } from './kernel/crypto/key-store.ts';
 import { backUpKeysOfToday } from './kernel/crypto/nightly-key-backup.ts';
 import { claimDataFolder } from './kernel/data-folder.ts';
@@ -35,7 +38,7 @@ import { createLog, type Log } from './kernel/log.ts';
 import { createLogStream } from './kernel/log-stream.ts';
 import { countMails, createMailWorker } from './kernel/mail/mail-worker.ts';
 import { createMailTransport, type MailSettings } from './kernel/mail/transport.ts';
-import { dropLink, findLinked, halvesOf, sweepLinks, unlinkWhatFell } from './linkage/index.ts';
+import { dropLink, findLinked, findReviews, halvesOf, sweepLinks, unlinkWhatFell } from './linkage/index.ts';
 import { personalSchemas } from './personal-schemas.ts';
 import { activateFirstPolicies, createDeploymentReader, createPolicySets, loadCatalogue } from './policies/index.ts';
 import { createCapabilities } from './portal/index.ts';
@@ -54,6 +57,7 @@ import {
   createTaskWorker,
   createWebhookSender,
   describeObligations,
+  findOutsideClient,
   openTask,
   stopWhatEnded,
   verifyClient,
@@ -124,12 +128,19 @@ export const startService = async ({
     await activateFirstPolicies(database, await loadCatalogue(settings.policiesFolder));
   const policySets = createPolicySets(database, readDeployment);
   const catalogue = () => policySets.current();
-  const [blindIndex, codes, capabilities, [receiptKey, ...olderReceiptKeys], tokenKeys] = await Promise.all([
+  const keyRing = (name: 'receipts' | 'tokens', lastsMs: number) =>
+    createKeyRing({
+      read: () => keys.signingKeys(name),
+      lastsMs,
+      clock,
+      onFailure: (error) => log.warn({ err: error }, 'the signing keys could not be read again'),
+    });
+  const [blindIndex, codes, capabilities, receiptKeys, tokenKeys] = await Promise.all([
     keys.secret('blind-index'),
     keys.secret('codes'),
     keys.secret('capabilities'),
-    keys.signingKeys('receipts'),
-    keys.signingKeys('tokens'),
+    keyRing('receipts', Infinity),
+    keyRing('tokens', tokenLifetimeSeconds * 1000),
   ]);
 
   const reader = createSubjectReader(database, deadlineMs);
@@ -137,7 +148,7 @@ export const startService = async ({
   const permits = createPermitRecorder(database, deadlineMs);
   const denials = createDenialRecorder(database, log);
   const subjects = { database, keys, secrets: { blindIndex, codes }, reader, writer, clock, ids };
-  const linkage = { ...subjects, policySets };
+  const linkage = { ...subjects, policySets, findReviews: findReviews(database) };
   const service = { system: 'askfirst', clientId: 'askfirst' };
 
   const describe = describeObligations({
@@ -232,6 +243,18 @@ export const startService = async ({
   const baseUrl = settings.baseUrl ?? url;
 
   const audience = { issuer: baseUrl, audience: baseUrl, clock };
+  const outside = new Map(
+    settings.tokenIssuers.map((issuer) => {
+      const verify = createOutsideVerifier({
+        issuer,
+        audience: baseUrl,
+        clock,
+        findClient: (...of) => findOutsideClient(database, ...of),
+        onFailure: (error) => log.warn({ err: error, issuer }, 'the keys of a token issuer could not be read'),
+      });
+      return [issuer, verify] as const;
+    }),
+  );
   const signIn =
     staffProvider &&
     createSignIn({ provider: staffProvider, redirectUri: `${baseUrl}/staff/callback`, key: capabilities.key, clock });
@@ -262,7 +285,10 @@ export const startService = async ({
     blindIndexSecret: blindIndex.key,
     consequences: [unlinkWhatFell(ids), stopWhatEnded(ids)],
     receipt: async (event) =>
-      signReceipt(consentReceipt(event, await policySets.byDigest(event.policyDigest), baseUrl), receiptKey!),
+      signReceipt(
+        consentReceipt(event, await policySets.byDigest(event.policyDigest), baseUrl),
+        (await receiptKeys()).signing,
+      ),
     findLinked: findLinked({ ...linkage, permits, denials, blindIndexSecret: blindIndex.key }),
     systems: async () => (await catalogue()).systems,
     allowPrivateTargets: settings.allowPrivateTargets,
@@ -284,7 +310,7 @@ export const startService = async ({
     }),
     guards: {
       authenticate: createAuthenticate(
-        createTokenVerifier({ keys: tokenKeys, ...audience }),
+        createTokenVerifier({ keys: async () => (await tokenKeys()).verifying, outside, ...audience }),
         createRevocationCheck(database, deadlineMs),
       ),
       limit,
@@ -306,10 +332,13 @@ export const startService = async ({
     },
     tokens: {
       verifyClient: (clientId, secret) => verifyClient(database, clientId, secret),
-      issue: createTokenIssuer({ key: tokenKeys[0]!, ...audience }),
+      issue: async (client) => createTokenIssuer({ key: (await tokenKeys()).signing, ...audience })(client),
       limit: createLimit({ name: 'tokens', limit: 600, windowSeconds: 60 }, take),
     },
-    jwks: [receiptKey!, ...olderReceiptKeys, ...tokenKeys].map(({ publicJwk }) => publicJwk),
+    jwks: async () =>
+      (await Promise.all([receiptKeys(), tokenKeys()])).flatMap(({ verifying }) =>
+        verifying.map(({ publicJwk }) => publicJwk),
+      ),
   });
   delivery.start();
   mails?.start();

@@ -428,13 +428,19 @@ describe('A history', () => {
     expect(pages.flat()).toEqual([...events, ...added]);
   });
 
-  test.each(['limit=0', 'limit=501', 'limit=x', 'limit=1&limit=2', 'cursor=-1', 'cursor=x', 'cursor=9999999999'])(
-    'cannot be asked for with %s',
-    async (query) => {
-      const { status, body } = await app.call('GET', `/v1/subjects/${subjectId}/consents/history?${query}`);
-      expect([status, body.errors[0].member]).toEqual([400, query.split('=')[0]]);
-    },
-  );
+  test.each([
+    'limit=0',
+    'limit=501',
+    'limit=x',
+    'limit=1&limit=2',
+    'cursor=-1',
+    'cursor=x',
+    'cursor=12',
+    `cursor=9999999999.${randomUUID()}`,
+  ])('cannot be asked for with %s', async (query) => {
+    const { status, body } = await app.call('GET', `/v1/subjects/${subjectId}/consents/history?${query}`);
+    expect([status, body.errors[0].member]).toEqual([400, query.split('=')[0]]);
+  });
 
   test('as of a moment is what had been recorded by then, whenever it occurred', async () => {
     const standing = async (person: string, asOf: string): Promise<string | undefined> => {

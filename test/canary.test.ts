@@ -179,6 +179,7 @@ const live = async (person: Person): Promise<number[]> => {
     as: 'newsletter',
     body: {
       ...consent,
+      method: 'app',
       purpose: 'newsletter',
       scope: { channel: 'email' },
       decision: 'given',

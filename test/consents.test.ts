@@ -9,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 const notice = { version: 1, language: 'en' };
-const send = (path: string, body: object) => app.call('POST', path, { body: { method: 'web-form', ...body } });
+const send = (path: string, body: object) => app.call('POST', path, { body: { method: 'app', ...body } });
 const recorded = async (path: string, body: object) => {
   const answer = await send(path, body);
   expect(answer.status, JSON.stringify(answer.body)).toBe(201);
@@ -28,7 +28,10 @@ const standing = async (subjectId: string, purpose: string, asOf?: string): Prom
   const { status, body } = await app.call('GET', `/v1/subjects/${subjectId}/consents${query}`);
   expect(status, JSON.stringify(body)).toBe(200);
   if (asOf !== undefined) expect(Temporal.Instant.from(body.asOf).equals(asOf)).toBe(true);
-  return body.purposes.find((one: any) => one.purpose === purpose).scopes;
+  // Whether somebody may be asked has tests of its own (consent-breadth).
+  return body.purposes
+    .find((one: any) => one.purpose === purpose)
+    .scopes.map(({ mayBeAsked: _may, askableFrom: _from, ...scope }: any) => scope);
 };
 
 const history = async (subjectId: string, query = ''): Promise<any> => {
@@ -368,7 +371,7 @@ test('one event has one receipt: what is asked for later says to the byte what w
     const later = await app.call('GET', `/v1/subjects/${event.subjectId}/consents/${event.id}/receipt`);
     expect(later.status).toBe(200);
     expect(payload(later.body.receipt)).toBe(payload(receipt));
-    const { events } = await history(event.subjectId, `?cursor=${event.subjectSeq - 1}&limit=1`);
+    const { events } = await history(event.subjectId, `?cursor=${event.subjectSeq - 1}.${event.id}&limit=1`);
     expect(events).toEqual([event]);
   }
 });
@@ -394,6 +397,8 @@ test('customer service reaches a person on the channel that they chose, and on n
     decision: 'given',
     notice,
     method: 'phone',
+    evidence: 'call of this morning',
+    actor: 'u17',
   };
   expect((await app.call('POST', '/v1/consents', { body })).status).toBe(201);
   const contact = async (channel: string) => {

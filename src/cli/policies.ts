@@ -13,6 +13,7 @@ import {
   type Language,
 } from '../policies/index.ts';
 import { createSubjectReader } from '../subjects/index.ts';
+import { findReviews } from '../linkage/index.ts';
 import { withDatabase, withKeys, type Opened } from './installation.ts';
 import { print, remark } from './print.ts';
 import { readJson } from './read-input.ts';
@@ -62,6 +63,7 @@ const putNow = async (opened: Opened, path: string): Promise<Explained> => {
       reader: createSubjectReader(opened.database, 10_000),
       policySets: opened.policySets,
       blindIndexSecret,
+      findReviews: findReviews(opened.database),
       clock: systemClock,
       ids: uuidV7s(systemClock),
     },

@@ -10,9 +10,9 @@ import {
   type ReplayOrRun,
   type Router,
 } from '../http/index.ts';
-import type { Catalogue } from '../policies/index.ts';
+import type { Catalogue, Purpose } from '../policies/index.ts';
 import { SubjectNotFound, subjectPathSchema, uuidSchema } from '../subjects/index.ts';
-import type { Answers } from './answers.ts';
+import type { Answers, Scope } from './answers.ts';
 import type { ConsentStatus } from './consent-status.ts';
 import { hashOfWords } from './notice.ts';
 import { answersAsOf, readEvent, readHistory, statusOfAll } from './read-history.ts';
@@ -188,10 +188,13 @@ const statusOut = (status: ConsentStatus) => ({
   until: status.until === undefined ? undefined : Temporal.Instant.fromEpochMilliseconds(status.until).toString(),
 });
 
-const askingOut = ({ may, from }: ReturnType<typeof mayBeAsked>) => ({
-  mayBeAsked: may,
-  askableFrom: from === undefined ? undefined : Temporal.Instant.fromEpochMilliseconds(from).toString(),
-});
+const askingOut = (answers: Answers, purpose: Purpose, scope: Scope, at: Temporal.Instant) => {
+  const { may, from } = mayBeAsked(answers, purpose.id, scope, at.epochMilliseconds, purpose);
+  return {
+    mayBeAsked: may,
+    askableFrom: from === undefined ? undefined : Temporal.Instant.fromEpochMilliseconds(from).toString(),
+  };
+};
 
 /** `/v1/consents`, the consents of a subject, and `/v1/purposes`. */
 export const consentRoutes = (guards: Guards, deps: RouteDeps): Router => {
@@ -265,9 +268,8 @@ export const consentRoutes = (guards: Guards, deps: RouteDeps): Router => {
         scopes: scopes.map(({ scope, status, exceptions }) => ({
           scope,
           status: statusOut(status),
-          ...askingOut(
-            mayBeAsked(answers, purpose.purpose, scope, at.epochMilliseconds, catalogue.purposes.get(purpose.purpose)!),
-          ),
+          ...(purpose.legalBasis === 'consent' &&
+            askingOut(answers, catalogue.purposes.get(purpose.purpose)!, scope, at)),
           exceptions: exceptions.map((exception) => ({ scope: exception.scope, status: statusOut(exception.status) })),
         })),
       }));

@@ -206,9 +206,9 @@ export const standingSchema = z
           z.object({
             scope: scopeSchema,
             status: statusSchema,
-            mayBeAsked: z
-              .boolean()
-              .meta({ description: 'Whether the person may be asked for this now; false: they are left in peace' }),
+            mayBeAsked: z.boolean().optional().meta({
+              description: 'Whether the person may be asked for this consent now; false: they are left in peace',
+            }),
             askableFrom: momentSchema
               .optional()
               .meta({ description: 'From when they may be asked again; absent where only they can come back to it' }),

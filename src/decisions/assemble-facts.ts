@@ -1,7 +1,16 @@
 import { gatherFacts, noCustomer, noIdentity, type Catalogue, type Facts, type Purpose } from '../policies/index.ts';
 import type { Side } from '../subjects/index.ts';
-import { consentStatus, type Answers, type ConsentStatus, type Scope } from '../consent/index.ts';
-import { automatedReply, type Named, type Question } from './prepare.ts';
+import {
+  answersFor,
+  consentStatus,
+  dialogue,
+  dialogueStatus,
+  mayBeAsked,
+  type Answers,
+  type ConsentStatus,
+  type Scope,
+} from '../consent/index.ts';
+import { automatedReply, furtherPurposes, type Named, type Question } from './prepare.ts';
 
 /** What was found out about a question, for the rules (`facts`) and for the record. */
 export type Assembled = {
@@ -85,15 +94,64 @@ const linkBetween = (
   return statuses.includes('active') ? 'active' : (statuses.at(-1) ?? 'none');
 };
 
+/** In which forms a message comes, as the purpose of dialogue calls them. */
+const formsOf = ({ action, context }: Question): string[] => {
+  const byProgram =
+    action === 'reply_automatically' || context.automated === true || context.actor?.role === 'automation';
+  const closed = context.visibility === 'private' || context.visibility === 'internal';
+  const inPublic = context.visibility === 'public' || (context.channel === 'thread' && !closed);
+  return [byProgram ? 'bot' : 'person', ...(inPublic ? ['public'] : [])];
+};
+
+/** Whether this side may be asked for what the message asks for: also where only a part of it was refused. */
+const maybeAskedFor = (side: Side, purpose: Purpose, at: number): boolean => {
+  const answers = answersOf(side, purpose.id);
+  const refused = answersFor(answers, purpose.id).filter(({ act }) => act === 'no');
+  return [{}, ...refused.map(({ scope }) => scope)].every(
+    (scope) => mayBeAsked(answers, purpose.id, scope, at, purpose).may,
+  );
+};
+
+/** What else the question asks of one side: `further` holds what was looked up for it, by purpose. */
+const wishesOf = (
+  question: Question,
+  further: ReadonlyMap<string, Side>,
+  catalogue: Catalogue,
+  scope: Scope,
+  at: number,
+): Pick<Facts['customer'], 'prefersHumans' | 'dialogue' | 'mayBeAsked'> => {
+  const { context, purpose } = question;
+  const of = (id: string) => {
+    const [side, rules] = [further.get(id), catalogue.purposes.get(id)];
+    return side && rules && { side, rules };
+  };
+  const [spoken, automated] = [of(dialogue), of(automatedReply)];
+  const asked = context.asksFor === undefined ? undefined : of(context.asksFor);
+  // What serves a contract is about the person's own enquiry.
+  const topic = context.topic ?? (purpose?.legalBasis === 'contract' ? 'service' : undefined);
+  const about: Scope = { ...(context.channel && { channel: context.channel }), ...(topic && { topic }) };
+  return {
+    prefersHumans:
+      question.action === 'reply_automatically' &&
+      automated !== undefined &&
+      statusOf(automated.side, automated.rules, scope, at).code === 'live-no',
+    dialogue: spoken
+      ? dialogueStatus(answersOf(spoken.side, dialogue), about, formsOf(question), at, spoken.rules)
+      : 'open',
+    mayBeAsked: asked === undefined || maybeAskedFor(asked.side, asked.rules, at),
+  };
+};
+
 /**
  * Turns a question and what the primary said about its sides (in the order of `keysOf`) into the facts of the rules. Pure; `at` is
- * epoch milliseconds. Nothing in it comes from the caller but what the context's schema lets through.
+ * epoch milliseconds, `review` what a colleague found of the match. Nothing in it comes from the caller but what the context's schema lets through.
  */
 export const assembleFacts = (
   question: Question,
   sides: readonly Side[],
   catalogue: Catalogue,
   at: number,
+  review: Facts['review'] = 'none',
 ): Assembled => {
   const { purpose, identity: identityName, customer: customerName } = question;
   const gathered = gatherFacts(catalogue, question.context, question.action, identityName?.namespace);
@@ -103,12 +161,12 @@ export const assembleFacts = (
   const customer = customerName && lookedUp ? sides[next++] : undefined;
   const identity = identityName && lookedUp ? sides[next++] : undefined;
   const hops = question.chain.map(() => (lookedUp ? sides[next++]! : nobody));
-  const humansOnly = catalogue.purposes.get(automatedReply);
-  const prefersHumans = (side: Side | undefined): boolean =>
-    side !== undefined && humansOnly !== undefined && statusOf(side, humansOnly, scope, at).code === 'live-no';
-  const asked = lookedUp && question.action === 'reply_automatically';
-  const customerPrefersHumans = prefersHumans(asked && customerName ? sides[next++] : undefined);
-  const identityPrefersHumans = prefersHumans(asked && identityName ? sides[next++] : undefined);
+  const ofCustomer = new Map<string, Side>();
+  const ofIdentity = new Map<string, Side>();
+  for (const id of lookedUp ? furtherPurposes(question) : []) {
+    if (customerName) ofCustomer.set(id, sides[next++]!);
+    if (identityName) ofIdentity.set(id, sides[next++]!);
+  }
 
   const customerStatus = purpose && customer ? statusOf(customer, purpose, scope, at) : undefined;
   const identityStatus = purpose && identity ? statusOf(identity, purpose, scope, at) : undefined;
@@ -129,18 +187,14 @@ export const assembleFacts = (
           named: true,
           ...personOf(customer ?? nobody, customerStatus),
           yesNamesPlatform: customerStatus?.code === 'valid-yes' && customerStatus.scope?.platform !== undefined,
-          prefersHumans: customerPrefersHumans,
-          dialogue: 'open',
-          mayBeAsked: true,
+          ...wishesOf(question, ofCustomer, catalogue, scope, at),
         }
       : noCustomer,
     identity: identityName
       ? {
           named: true,
           ...personOf(identity ?? nobody, identityStatus),
-          prefersHumans: identityPrefersHumans,
-          dialogue: 'open',
-          mayBeAsked: true,
+          ...wishesOf(question, ofIdentity, catalogue, scope, at),
           platform: identityName.namespace,
           ...(platform && { naming: platform.naming }),
           handleOnly: identityName.handle,
@@ -152,7 +206,7 @@ export const assembleFacts = (
         }
       : noIdentity,
     link: linkBetween(customer, identity, identityName),
-    review: 'none',
+    review,
     chain: question.chain.map((hop, index) => ({
       ...personOf(hops[index]!, hopStatuses[index]),
       namespace: hop.namespace,

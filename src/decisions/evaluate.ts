@@ -16,6 +16,7 @@ import { readFacts } from './find-decision.ts';
 import { keysOf, prepare, type Question, type Refusal } from './prepare.ts';
 import type { DenialRecord, DenialRecorder } from './record-denials.ts';
 import type { PermitRecord, PermitRecorder, PermittedDecision, StoredName } from './record-permits.ts';
+import { reviewsOf, type FindReviews } from './review-outcome.ts';
 import type { AccessEvaluation, Decision } from './schema.ts';
 
 export type DecisionDeps = {
@@ -24,6 +25,7 @@ export type DecisionDeps = {
   permits: PermitRecorder;
   denials: DenialRecorder;
   blindIndexSecret: Buffer;
+  findReviews: FindReviews;
   clock: Clock;
   ids: Ids;
 };
@@ -96,6 +98,10 @@ const decide = async (
       catalogue = active;
       continue;
     }
+    const review = await reviewsOf(
+      deps,
+      prepared.flatMap((item) => ('question' in item && item.question.granted ? item.question : [])),
+    );
     let from = 0;
     const answered: Answered[] = [];
     const now = decidedAt.epochMilliseconds;
@@ -109,7 +115,13 @@ const decide = async (
       const sides = read.sides.slice(from, (from += keys[index]!.length));
       const answer =
         'question' in item
-          ? answerQuestion(deps, asker, item.question, assembleFacts(item.question, sides, catalogue, now), moment)
+          ? answerQuestion(
+              deps,
+              asker,
+              item.question,
+              assembleFacts(item.question, sides, catalogue, now, review(item.question, asker.system, decidedAt)),
+              moment,
+            )
           : answerRefusal(deps, asker, requests[index]!, item.refusal, moment);
       answered.push(answer);
       if (answer.decision.decision === stopAt) break;
@@ -208,6 +220,7 @@ const permitted = (
   identity: question.identity && stored(question.identity),
   identityVersion: identity?.version,
   chain: question.chain.map(stored),
+  review: question.context.review,
   facts: compactFacts(facts),
 });
 

@@ -8,6 +8,7 @@ import {
   type Context,
   type Purpose,
 } from '../policies/index.ts';
+import { dialogue } from '../consent/index.ts';
 import { blindIndex, parseIdentifier, type Identifier, type SideKey } from '../subjects/index.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { AccessEvaluation } from './schema.ts';
@@ -112,15 +113,25 @@ export const prepare = (
 /** The purpose under which somebody says that only humans shall answer. */
 export const automatedReply = 'automated-reply';
 
-/** What to look up for a question, in the order in which `assembleFacts` takes it: customer, identity, hops, automated replies. */
+/** What else a question asks of its two sides than the purpose itself: whether they want to be spoken to so, and asked that. In this order. */
+export const furtherPurposes = ({ action, context }: Pick<Question, 'action' | 'context'>): string[] => {
+  const speaks = action === 'contact' || action === 'reply' || action === 'reply_automatically';
+  const further = speaks ? [dialogue] : [];
+  if (action === 'reply_automatically') further.push(automatedReply);
+  if (context.asksFor !== undefined) further.push(context.asksFor);
+  return further;
+};
+
+/** What to look up for a question, in the order in which `assembleFacts` takes it: customer, identity, hops, and what else is asked of the two. */
 export const keysOf = (question: Question): SideKey[] => {
   const { customer, identity, chain, purposeId } = question;
   const keys: SideKey[] = [];
   if (customer) keys.push({ blindIndex: customer.blindIndex, purpose: purposeId });
   if (identity) keys.push({ blindIndex: identity.blindIndex, purpose: purposeId });
   for (const hop of chain) keys.push({ blindIndex: hop.blindIndex, purpose: purposeId });
-  if (question.action === 'reply_automatically')
-    for (const person of [customer, identity])
-      if (person) keys.push({ blindIndex: person.blindIndex, purpose: automatedReply });
+  for (const purpose of furtherPurposes(question)) {
+    if (customer) keys.push({ blindIndex: customer.blindIndex, purpose });
+    if (identity) keys.push({ blindIndex: identity.blindIndex, purpose });
+  }
   return keys;
 };

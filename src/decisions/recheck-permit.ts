@@ -13,6 +13,7 @@ import type { Side, SubjectReader } from '../subjects/index.ts';
 import { assembleFacts, type Assembled } from './assemble-facts.ts';
 import { keysOf, type Named, type Question } from './prepare.ts';
 import type { PermittedDecision, StoredName } from './record-permits.ts';
+import { reviewsOf, type FindReviews } from './review-outcome.ts';
 
 /** A permit as it lies in the database. */
 export type StoredPermit = {
@@ -21,6 +22,7 @@ export type StoredPermit = {
   system: string;
   version: number;
   leaseEndsAt: string;
+  decidedAt: string;
   decisions: PermittedDecision[];
 };
 
@@ -31,7 +33,7 @@ export const readPermit = async (
   id: string,
 ): Promise<StoredPermit | undefined> => {
   const [row] = await database.query<StoredPermit>(
-    `select subject_id as "subjectId", id, system, version, lease_ends_at as "leaseEndsAt", decisions from permit where subject_id = $1 and id = $2`,
+    `select subject_id as "subjectId", id, system, version, lease_ends_at as "leaseEndsAt", decided_at as "decidedAt", decisions from permit where subject_id = $1 and id = $2`,
     [subjectId, id],
   );
   return row;
@@ -47,7 +49,12 @@ export const questionOf = (decision: PermittedDecision, system: string, catalogu
   const namespaces = catalogue.systems.get(system)?.identifiers ?? [];
   return {
     action: decision.action as Action,
-    context: { purpose: decision.purpose, ...decision.scope, ...stated },
+    context: {
+      purpose: decision.purpose,
+      ...decision.scope,
+      ...stated,
+      ...(decision.review === undefined ? {} : { review: decision.review }),
+    },
     resource: facts.resource,
     purposeId: decision.purpose,
     purpose: catalogue.purposes.get(decision.purpose),
@@ -84,8 +91,8 @@ export type Rechecked = {
  * both sides that it saw: whoever acts on it must find them unchanged. Records nothing: the act that follows is the record.
  */
 export const recheckPermit = async (
-  deps: { reader: SubjectReader; policySets: PolicySets; clock: Clock },
-  system: string,
+  deps: { reader: SubjectReader; policySets: PolicySets; clock: Clock; findReviews: FindReviews },
+  { system, decidedAt }: Pick<StoredPermit, 'system' | 'decidedAt'>,
   decision: PermittedDecision,
 ): Promise<Rechecked> => {
   let catalogue = deps.policySets.latest() ?? (await deps.policySets.current());
@@ -97,7 +104,14 @@ export const recheckPermit = async (
       catalogue = active;
       continue;
     }
-    const assembled = assembleFacts(question, read.sides, catalogue, deps.clock.now().epochMilliseconds);
+    const review = await reviewsOf(deps, [question]);
+    const assembled = assembleFacts(
+      question,
+      read.sides,
+      catalogue,
+      deps.clock.now().epochMilliseconds,
+      review(question, system, Temporal.Instant.from(decidedAt)),
+    );
     return {
       verdict: catalogue.decide(assembled.facts),
       customer: assembled.customer!,

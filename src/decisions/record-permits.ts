@@ -22,6 +22,8 @@ export type PermittedDecision = {
   /** Version of the account's own subject that the decision saw; 0 where it had none. */
   identityVersion?: number | undefined;
   chain: StoredName[];
+  /** The human review that the question named. */
+  review?: string | undefined;
   facts: CompactFacts;
 };
 

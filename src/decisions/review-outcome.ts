@@ -1,4 +1,5 @@
 import type { Facts } from '../policies/index.ts';
+import type { Question } from './prepare.ts';
 
 /** A human review of a likely match, as a decision needs it: blind indexes (hexadecimal) of its two identifiers; times RFC 3339. */
 export type Review = {
@@ -36,4 +37,20 @@ export const reviewOutcome = (
   if (review.answer === null || review.answeredAt === null) return 'open';
   const endsAt = Temporal.Instant.from(review.answeredAt).add(reviewCounts);
   return Temporal.Instant.compare(at, endsAt) < 0 ? review.answer : 'none';
+};
+
+/** Reads the reviews that questions name, if any does, and answers what they say about each at a moment. */
+export const reviewsOf = async (
+  deps: { findReviews: FindReviews },
+  questions: readonly Question[],
+): Promise<(question: Question, system: string, at: Temporal.Instant) => Facts['review']> => {
+  const ids = questions.flatMap(({ context }) => context.review ?? []);
+  if (ids.length === 0) return () => 'none';
+  const reviews = await deps.findReviews([...new Set(ids)]);
+  return ({ context, customer, identity, purposeId }, system, at) =>
+    reviewOutcome(
+      context.review === undefined ? undefined : reviews.get(context.review),
+      { customerRef: customer?.blindIndex, identityRef: identity?.blindIndex, purpose: purposeId, system },
+      at,
+    );
 };

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   readPermit,
   recheckPermit,
+  type FindReviews,
   type PermittedDecision,
   type Rechecked,
   type StoredPermit,
@@ -23,6 +24,7 @@ import { halfEvent, halvesOf, isSame, reviewAt, type Half } from './half.ts';
 
 export type LinkageDeps = SubjectDeps & {
   policySets: PolicySets;
+  findReviews: FindReviews;
 };
 
 export type Link = {
@@ -67,7 +69,7 @@ const changeWhilePermitted = async (
 ): Promise<ReturnType<typeof placeHalf>['result']> => {
   const { caller, permit, decision } = confirmation;
   for (let attempt = 0; attempt < 50; attempt++) {
-    const checked = await recheckPermit(deps, permit.system, decision);
+    const checked = await recheckPermit(deps, permit, decision);
     if (!checked.verdict.permit) throw new GroundEndedMeanwhile(forbidding(checked.verdict));
     const changed = await deps.writer.change(subjectId, { verb: 'confirm-link', caller }, (state) =>
       state.version === checked[side].version || (state.version === 0 && checked[side].subjectId === null)
@@ -118,7 +120,7 @@ const confirmAgain = async (
   half: Half,
   customerSubjectId: string,
 ): Promise<Link> => {
-  const { verdict, identity } = await recheckPermit(deps, permit.system, decision);
+  const { verdict, identity } = await recheckPermit(deps, permit, decision);
   if (!verdict.permit) throw new GroundEndedMeanwhile(forbidding(verdict));
   const other = halvesOf(identity.links ?? []).find(
     ({ linkId, side }) => linkId === half.linkId && side === 'identity',

@@ -56,7 +56,7 @@ const tellOther = async (deps: LinkageDeps, half: Half, subjectId: string): Prom
 const suspendIfGroundless = async (deps: LinkageDeps, half: Half, subjectId: string): Promise<boolean> => {
   const permit = await readPermit(deps.database, half.permitSubjectId, half.leaseId);
   const decision = permit?.decisions.find(({ id }) => id === half.linkId);
-  const checked = permit && decision && (await recheckPermit(deps, permit.system, decision));
+  const checked = permit && decision && (await recheckPermit(deps, permit, decision));
   const now = deps.clock.now();
   let reviewed = true;
   await deps.writer.change(subjectId, { verb: 'review-link', caller: sweeper }, (state) => {

@@ -41,8 +41,8 @@ const sidesSql = `
   select k.ord::int as ord, i.subject_id as "subjectId", i.proved_subject_id as "provedSubjectId", coalesce(i.shared, false) as shared,
          coalesce(s.version, 0) as version, s.answers -> k.purpose as answers, s.answers -> '*' as everything,
          nullif(s.links, '[]') as links,
-         -- Until its identifiers have moved to the record that it was merged into, a merged one permits nothing.
-         s.restricted_at is not null or s.merged_into is not null as restricted, s.erased_at is not null as erased, d.policy_digest as "policyDigest"
+         s.restricted_at is not null as restricted, -- Until its identifiers have moved to the record that it was merged into, a merged one permits nothing.
+         s.erased_at is not null or s.merged_into is not null as erased, d.policy_digest as "policyDigest"
   from unnest($1::text[], $2::text[]) with ordinality as k (blind_index, purpose, ord)
   cross join deployment d
   left join identifier i on i.blind_index = decode(k.blind_index, 'hex')

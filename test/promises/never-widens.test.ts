@@ -47,7 +47,7 @@ test(
 );
 
 test('a link behind a nickname ends with the yes that named the platform, though a broader one lasts', () => {
-  const yes = { do: 'yes', who: 'crm0', method: 'web-form', notice: 1, times: 1 } as const;
+  const yes = { do: 'yes', who: 'crm0', method: 'app', notice: 1, times: 1 } as const;
   const linking = (scope: Record<string, string>) => ({ purpose: 'profile-linking' as const, scope });
   return play(stage, [
     { do: 'register', customer: 0, also: 'email' },
@@ -81,7 +81,7 @@ test('what a dying instance left behind is completed by a sweep, or given up aft
   ] as const;
   const later = [{ do: 'pass', ms: 61_000 }, { do: 'sweep' }, { do: 'sweep' }] as const;
   await play(stage, [...begins, ...later]);
-  const no = { do: 'no', who: 'x', action: 'withdraw', late: 0, method: 'web-form' } as const;
+  const no = { do: 'no', who: 'x', action: 'withdraw', late: 0, method: 'app' } as const;
   await play(stage, [...begins, { ...no, about: { purpose: 'profile-linking', scope: {} } }, ...later]);
 });
 

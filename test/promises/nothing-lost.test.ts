@@ -68,7 +68,7 @@ const killUnderLoad = async (times: number, fault?: Fault): Promise<Outcome> => 
             subject: Math.random() < 0.9 ? customer : account,
             purpose: 'profile-linking',
             scope: { platform: 'facebook' },
-            method: 'web-form',
+            method: 'app',
           };
           const answer = await (dice < 0.3
             ? post('crm', '/v1/consents', { ...said, decision: 'given', notice: { version: 1, language: 'en' } })
@@ -123,7 +123,7 @@ const killUnderLoad = async (times: number, fault?: Fault): Promise<Outcome> => 
   // Started once more, it answers: whatever the last one left behind is in nobody's way.
   const instance = await startInstance(on);
   const sender = createSender();
-  const said = { subject: pairs[0]!.customer, purpose: '*', method: 'web-form' };
+  const said = { subject: pairs[0]!.customer, purpose: '*', method: 'app' };
   const last = await sender.send(instance.url, 'POST', '/v1/consents/withdraw', await tokenOf(instance, 'crm'), said);
   expect(last.status).toBe(201);
   sender.close();

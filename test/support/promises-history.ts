@@ -67,7 +67,7 @@ const yes = fc.record({
   who,
   about: aboutWhat,
   late,
-  method: fc.constantFrom('web-form' as const, 'web-form' as const, 'web-form' as const, 'import' as const),
+  method: fc.constantFrom('app' as const, 'app' as const, 'app' as const, 'import' as const),
   notice: fc.constantFrom(1, 1, 1, 2),
   /** How often the same call is sent: it has an Idempotency-Key. */
   times: fc.constantFrom(1, 1, 1, 2, 3),
@@ -81,7 +81,7 @@ const no = fc.record({
   ),
   action: fc.constantFrom('withdraw' as const, 'withdraw' as const, 'object' as const, 'refuse' as const),
   late,
-  method: fc.constantFrom('web-form' as const, 'web-form' as const, 'import' as const),
+  method: fc.constantFrom('app' as const, 'app' as const, 'import' as const),
 });
 const link = fc.record({
   do: fc.constant('link' as const),
@@ -163,7 +163,7 @@ const beginning: readonly Step[] = [
     who: 'crm0',
     about: { purpose: 'profile-enrichment', scope: {} },
     late: 0,
-    method: 'web-form',
+    method: 'app',
     notice: 1,
     times: 1,
   },
@@ -416,7 +416,7 @@ export const play = async (stage: Stage, steps: readonly Step[]): Promise<void> 
           who,
           about,
           late: 0,
-          method: 'web-form',
+          method: 'app',
           notice: variant === 'new-notice' ? 2 : 1,
           times: 1,
         });

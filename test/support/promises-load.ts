@@ -38,7 +38,7 @@ const consent = (subject: string) => ({
   scope,
   decision: 'given',
   notice,
-  method: 'web-form',
+  method: 'app',
 });
 
 const question = ({ customer, account }: Pair) => ({
@@ -80,7 +80,7 @@ const say = async (load: Load, pair: Pair, act: 'yes' | 'no'): Promise<void> => 
     ? post(load, 'crm', '/v1/consents', consent(subject))
     : post(load, 'crm', any(['/v1/consents/withdraw', '/v1/consents/object']), {
         subject,
-        method: 'web-form',
+        method: 'app',
         ...asNo,
       }));
   const { status, body, start, end } = answer;

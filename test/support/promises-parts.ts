@@ -22,6 +22,7 @@ import {
   unlink,
   unlinkWhatFell,
   type LinkageDeps,
+  findReviews,
 } from '../../src/linkage/index.ts';
 import {
   activateFirstPolicies,
@@ -57,7 +58,7 @@ export type Said = {
   subject: string;
   purpose?: string;
   scope?: Record<string, string>;
-  method?: 'web-form' | 'import';
+  method?: 'app' | 'import';
   occurredAt?: string;
 };
 
@@ -100,12 +101,13 @@ export const startParts = async (
     denials,
     blindIndexSecret: blindIndex.key,
     consequences: [unlinkWhatFell(ids), stopWhatEnded(ids)],
+    findReviews: findReviews(database),
     mailReady: true,
     takeTokens: takeTokens(database),
   };
   const caller = (system: string) => ({ system, clientId: `test-${system}` });
   const reference = async (text: string) => refer(deps, await policySets.current(), 'crm', text, 'identifier');
-  const said = ({ subject, purpose = 'profile-linking', scope = {}, method = 'web-form', occurredAt }: Said) => ({
+  const said = ({ subject, purpose = 'profile-linking', scope = {}, method = 'app', occurredAt }: Said) => ({
     subject,
     purpose,
     scope,
