@@ -49,7 +49,7 @@ export const reviewsOf = async (
   const reviews = await deps.findReviews([...new Set(ids)]);
   return ({ context, customer, identity, purposeId }, system, at) =>
     reviewOutcome(
-      context.review === undefined ? undefined : reviews.get(context.review),
+      context.review === undefined ? undefined : reviews.get(context.review.toLowerCase()),
       { customerRef: customer?.blindIndex, identityRef: identity?.blindIndex, purpose: purposeId, system },
       at,
     );
