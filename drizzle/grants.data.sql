@@ -2,14 +2,14 @@
 -- app: appends events, moves the current state. reaper: retention and erasure. auditor: reads events, never secrets.
 do $$
 declare
-  events constant text := 'consent_event, consent_revision, birth_month, permit, denial, link_event, audit_event, policy_set';
+  events constant text := 'consent_event, consent_revision, permit, denial, link_event, audit_event, policy_set';
   current_rows constant text := 'subject_state, identifier, control_challenge, confirmation, mail, match_review, obligation, client, endpoint, deployment, lease, rate_limit, campaign, staff_session, import_run';
 begin
   if exists (select from pg_roles where rolname = 'askfirst_app') then
     execute 'revoke all on all tables in schema public from askfirst_app';
     execute 'grant usage on schema public to askfirst_app';
     execute 'grant select on migration to askfirst_app';
-    execute format('grant select, insert on %s, idempotency to askfirst_app', events);
+    execute format('grant select, insert on %s, birth_month, idempotency to askfirst_app', events);
     execute format('grant select, insert, update on %s to askfirst_app', current_rows);
   end if;
   if exists (select from pg_roles where rolname = 'askfirst_reaper') then

@@ -43,6 +43,7 @@ export const createJobs = (deps: {
     try {
       await reaper?.query(`delete from idempotency where recorded_at < now() - interval '24 hours'`);
       await reaper?.query(`delete from control_challenge where expires_at < now() - interval '24 hours'`);
+      await reaper?.query(`delete from confirmation where expires_at < now() - interval '24 hours'`);
       await reaper?.query(`delete from mail where least(sent_at, ends_at) < now() - interval '1 day'`);
       await reaper?.query(`delete from staff_session where least(ended_at, ends_at) < now() - interval '30 days'`);
       await reaper?.query(`delete from rate_limit where window_ends_at < now() - interval '1 hour'`);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect, type Database } from '../src/kernel/database/client.ts';
+import { migrate } from '../src/kernel/database/migrate.ts';
 import { provision, roles } from '../src/kernel/database/provision.ts';
 import { databaseUrl, freshDatabase, passwords, superuserUrl, type TestDatabase } from './support/database.ts';
 
@@ -105,6 +106,44 @@ test('a migration that was applied is not applied again, whoever starts later', 
   await owner.end();
 });
 
+test('a database that was filled under an older schema keeps every row through the migrations since', async () => {
+  const name = `askfirst_migrate_${id}_older`;
+  await provision(superuserUrl(), passwords, [name]);
+  const url = databaseUrl(superuserUrl(), name, 'owner');
+  const owner = connect(url, { connections: 1 });
+  const [first, ...later] = await journal('data');
+  expect(later.length).toBeGreaterThan(0);
+  await owner.script(first!.replaceAll('--> statement-breakpoint', ''));
+  const hash = createHash('sha256').update(first!).digest('hex');
+  await owner.script(
+    `create table migration (hash text primary key, applied_at timestamptz not null default now());
+     insert into migration (hash) values ('${hash}')`,
+  );
+  const [subject, event] = [randomUUID(), randomUUID()];
+  await owner.script(
+    `insert into subject_state (subject_id, version, answers, changed_at) values ('${subject}', 3, '{"p": [1]}', now());
+     insert into client (id, system, secret_hash, scopes) values ('c', 'crm', '\\x00', '[]');
+     insert into consent_event (subject_id, id, subject_seq, purpose, scope, action, answer, method, rank, own_act, system, policy_digest, occurred_at, recorded_at)
+     values ('${subject}', '${event}', 3, 'p', '{}', 'give', 'yes', 'app', 'self', true, 'crm', 'd', now(), now())`,
+  );
+  await migrate(url, 'data');
+  const [row] = await owner.query(
+    `select s.version, s.answers, s.signals, s.merged_into as merged, e.id, e.guardian_ok as guardian, c.issuer
+     from subject_state s join consent_event e on e.subject_id = s.subject_id cross join client c`,
+  );
+  expect(row).toEqual({
+    version: 3,
+    answers: { p: [1] },
+    signals: {},
+    merged: null,
+    id: event,
+    guardian: null,
+    issuer: null,
+  });
+  await owner.end();
+  await server.script(`drop database "${name}" with (force)`);
+});
+
 /** Everything that a role may do to the tables of a store, as `table: PRIVILEGE, …`. */
 const privileges = async (url: string): Promise<Record<string, string[]>> => {
   const database = connect(url, { connections: 1 });
@@ -121,16 +160,22 @@ const privileges = async (url: string): Promise<Record<string, string[]>> => {
   return granted;
 };
 
-const events = ['audit_event', 'consent_event', 'denial', 'link_event', 'permit', 'policy_set'];
+const events = ['audit_event', 'consent_event', 'consent_revision', 'denial', 'link_event', 'permit', 'policy_set'];
 const current = [
+  'campaign',
   'client',
+  'confirmation',
   'control_challenge',
   'deployment',
   'endpoint',
   'identifier',
+  'import_run',
   'lease',
+  'mail',
+  'match_review',
   'obligation',
   'rate_limit',
+  'staff_session',
   'subject_state',
 ];
 const all = (tables: string[], ...granted: string[]) =>
@@ -144,7 +189,7 @@ afterAll(() => fresh.drop());
 
 test('the role of the service appends events and moves current rows, and can neither change nor remove an event', async () => {
   expect(await privileges(fresh.urls.app)).toEqual({
-    ...all([...events, 'idempotency'], 'SELECT', 'INSERT'),
+    ...all([...events, 'birth_month', 'idempotency'], 'SELECT', 'INSERT'),
     ...all(current, 'SELECT', 'INSERT', 'UPDATE'),
     migration: ['SELECT'],
   });
@@ -153,15 +198,21 @@ test('the role of the service appends events and moves current rows, and can nei
 test('only the reaper removes, and it can write nothing but its lease', async () => {
   const removable = [
     'audit_event',
+    'birth_month',
+    'confirmation',
     'consent_event',
+    'consent_revision',
     'control_challenge',
     'denial',
     'identifier',
     'idempotency',
     'link_event',
+    'mail',
+    'match_review',
     'obligation',
     'permit',
     'rate_limit',
+    'staff_session',
     'subject_state',
   ];
   expect(await privileges(fresh.urls.reaper)).toEqual({
@@ -172,7 +223,7 @@ test('only the reaper removes, and it can write nothing but its lease', async ()
 
 test('an auditor reads events and states, and neither secrets nor sealed identifiers', async () => {
   expect(await privileges(fresh.urls.auditor)).toEqual(
-    all([...events, 'subject_state', 'obligation', 'deployment'], 'SELECT'),
+    all([...events, 'subject_state', 'obligation', 'deployment', 'campaign', 'import_run'], 'SELECT'),
   );
 });
 
