@@ -28,7 +28,7 @@ export const makeReference = (): { document: OpenApiDocument; gaps: string[] } =
     baseUrl: 'https://askfirst.example',
     edge: { drain, timeoutMs: 1, metrics: createMetrics() },
     health: { drain, checks: [], roles: 'separate' },
-    jwks: [],
+    jwks: async () => [],
   };
   const deps = new Proxy(own, {
     get: (known, name) => (name in known ? known[name as keyof AppDeps] : uncalled),

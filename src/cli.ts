@@ -4,6 +4,8 @@ import { UsageError } from './cli/usage-error.ts';
 /** Every option of every verb; a verb says which of them it takes. */
 const optionTypes = {
   scope: { type: 'string', multiple: true },
+  issuer: { type: 'string' },
+  'external-id': { type: 'string' },
   language: { type: 'string' },
   jwks: { type: 'string' },
   missing: { type: 'boolean' },
@@ -18,6 +20,8 @@ const optionTypes = {
 
 export type Options = {
   scope?: string[];
+  issuer?: string;
+  'external-id'?: string;
   language?: string;
   jwks?: string;
   missing?: boolean;
@@ -45,11 +49,12 @@ type Verb = {
 const verbs: readonly Verb[] = [
   {
     name: 'clients create',
-    takes: '<system> --scope <scope> …',
-    about: 'Makes OAuth credentials for a system; the secret is shown this once',
+    takes: '<system> --scope <scope> … [--issuer <url> --external-id <id>]',
+    about: 'Makes OAuth credentials for a system, shown this once; or takes the tokens of an issuer of your own for it',
     arguments: [1, 1],
-    options: ['scope'],
-    run: async ([system], { scope = [] }) => (await import('./cli/clients.ts')).create(system!, scope),
+    options: ['scope', 'issuer', 'external-id'],
+    run: async ([system], { scope = [], issuer, 'external-id': externalId }) =>
+      (await import('./cli/clients.ts')).create(system!, scope, { issuer, externalId }),
   },
   {
     name: 'clients list',
@@ -119,6 +124,13 @@ const verbs: readonly Verb[] = [
     about: 'Prints a new key-encryption key; the first has version 1',
     arguments: [0, 1],
     run: async ([version]) => (await import('./cli/keys.ts')).create(version),
+  },
+  {
+    name: 'keys rotate',
+    takes: '<tokens | receipts>',
+    about: 'Makes the key that signs access tokens or receipts from ten minutes on',
+    arguments: [1, 1],
+    run: async ([name]) => (await import('./cli/rotate-keys.ts')).rotate(name!),
   },
   {
     name: 'keys rewrap',

@@ -14,9 +14,9 @@ export class TokenMissing extends HttpError {
 
 /** RFC 6750 section 3.1, `invalid_token`. `rule` says what is wrong in words of ours, without the token. */
 export class TokenInvalid extends HttpError {
-  constructor(rule: string) {
+  constructor(rule: string, code = 'auth.token-invalid') {
     const detail = `the access token is ${rule}`;
-    super('auth.token-invalid', 'unauthenticated', detail, {
+    super(code, 'unauthenticated', detail, {
       ...challenge(`, error="invalid_token", error_description="${detail}"`),
     });
   }
@@ -26,6 +26,20 @@ export class TokenInvalid extends HttpError {
 export class ClientRevoked extends TokenInvalid {
   constructor() {
     super('of a client that was revoked');
+  }
+}
+
+/** Nobody can tell whether the token is good: its issuer does not tell its keys. To the caller that is no reason to be let in. */
+export class IssuerUnavailable extends TokenInvalid {
+  constructor() {
+    super('signed with a key that its issuer cannot be asked for right now', 'auth.issuer-unavailable');
+  }
+}
+
+/** Genuine, but of a client that no operator has given a system and scopes (`askfirst clients create … --issuer`). */
+export class ClientUnregistered extends TokenInvalid {
+  constructor() {
+    super('of a client that is not registered here', 'auth.client-unregistered');
   }
 }
 

@@ -8,7 +8,7 @@ import { createTokenIssuer } from './tokens.ts';
 const key = newSigningKey('k1');
 
 test('with the published keys anybody can verify what was signed', async () => {
-  const { app } = appOf([jwksRoutes([key.publicJwk])]);
+  const { app } = appOf([jwksRoutes(async () => [key.publicJwk])]);
   const response = await app.request('/.well-known/jwks.json');
   expect(response.headers.get('cache-control')).toBe('public, max-age=300');
   const keys = createLocalJWKSet((await response.json()) as JSONWebKeySet);
@@ -24,7 +24,7 @@ test('with the published keys anybody can verify what was signed', async () => {
 
 test('a private key that was handed over by mistake is not published', async () => {
   const { d } = key.privateKey.export({ format: 'jwk' });
-  const { app } = appOf([jwksRoutes([{ ...key.publicJwk, d: d! }])]);
+  const { app } = appOf([jwksRoutes(async () => [{ ...key.publicJwk, d: d! }])]);
   const text = await (await app.request('/.well-known/jwks.json')).text();
   expect(text).not.toContain(d);
 });

@@ -31,10 +31,10 @@ const jwksRoute = createRoute({
   responses: { 200: { description: 'The keys', content: { 'application/json': { schema: jwksSchema } } } },
 });
 
-/** `GET /.well-known/jwks.json`: every key under which something still valid was signed. */
-export const jwksRoutes = (publicJwks: readonly JWK[]): Router => {
-  const value = jwksSchema.parse({ keys: publicJwks });
-  return createRouter({}).openapi(jwksRoute, (c) =>
-    respond(c, jwksSchema, value, 200, { 'Cache-Control': 'public, max-age=300' }),
-  );
-};
+/** `GET /.well-known/jwks.json`: every key under which something still valid was signed, and the one that will sign next. */
+export const jwksRoutes = (publicJwks: () => Promise<JWK[]>): Router =>
+  createRouter({}).openapi(jwksRoute, async (c) => {
+    // A new key is announced for longer than anybody may keep this answer (`announcedMs` of the key ring).
+    const headers = { 'Cache-Control': 'public, max-age=300' };
+    return respond(c, jwksSchema, { keys: (await publicJwks()) as z.input<typeof jwksSchema>['keys'] }, 200, headers);
+  });

@@ -12,7 +12,7 @@ const { app } = appOf([
   tokenRoutes({
     verifyClient: (clientId, given) =>
       Promise.resolve(clientId === id && given === secret ? { system: 'community-desk', scopes } : undefined),
-    issue: (client) => JSON.stringify(client),
+    issue: async (client) => JSON.stringify(client),
     limit: (clientId) => {
       limited.push(clientId);
       if (limited.length > 50) throw new RateLimitReached({ name: 'tokens', limit: 50, windowSeconds: 60 }, 9);

@@ -148,7 +148,7 @@ export const tokenRoutes = ({
   limit,
 }: {
   verifyClient: VerifyClient;
-  issue: TokenIssuer;
+  issue(...client: Parameters<TokenIssuer>): Promise<string>;
   limit: (clientId: string) => Promise<void> | undefined;
 }): Router => {
   const grant = async (c: HttpContext) => {
@@ -164,7 +164,7 @@ export const tokenRoutes = ({
     }
     const scopes = grantedScopes(form.get('scope'), client.scopes);
     return {
-      access_token: issue({ clientId, system: client.system, scopes }),
+      access_token: await issue({ clientId, system: client.system, scopes }),
       token_type: 'Bearer',
       expires_in: tokenLifetimeSeconds,
       scope: scopes.join(' '),

@@ -95,8 +95,8 @@ test('the document is the same however often and in whatever order it is built',
 test("the house's own operations leave no gap", () => {
   const { app } = appOf([
     healthRoutes({ checks: [], roles: 'separate', drain: { draining: false } }),
-    jwksRoutes([]),
-    tokenRoutes({ verifyClient: () => Promise.resolve(undefined), issue: () => '', limit: () => undefined }),
+    jwksRoutes(async () => []),
+    tokenRoutes({ verifyClient: () => Promise.resolve(undefined), issue: async () => '', limit: () => undefined }),
   ]);
   expect(documentProblems(app)).toEqual([]);
   expect(documentProblems(appWith({}))).toEqual([]);

@@ -16,7 +16,12 @@ const setUp = (mostCached?: number) => {
     clock,
     key,
     issue: createTokenIssuer({ key, ...common }),
-    verify: createTokenVerifier({ keys: [key], ...common, tick, ...(mostCached === undefined ? {} : { mostCached }) }),
+    verify: createTokenVerifier({
+      keys: async () => [key],
+      ...common,
+      tick,
+      ...(mostCached === undefined ? {} : { mostCached }),
+    }),
     common,
   };
 };
@@ -68,7 +73,9 @@ test('a token expires to the second, whether it is known or new', async () => {
   expect(await outcome(verify, token)).toMatchObject({ system: 'community-desk' });
   clock.advance({ seconds: 1 });
   expect(await outcome(verify, token)).toBe('the access token is expired');
-  expect(await outcome(createTokenVerifier({ keys: [key], ...common }), token)).toBe('the access token is expired');
+  expect(await outcome(createTokenVerifier({ keys: async () => [key], ...common }), token)).toBe(
+    'the access token is expired',
+  );
 });
 
 test('a known token with another signature is another token and is refused', async () => {
@@ -146,7 +153,7 @@ test('a scope that this version does not know gives nothing', async () => {
 test('old and new key verify side by side while keys are rotated', async () => {
   const { common, key, issue } = setUp();
   const next = newSigningKey('k2');
-  const verify = createTokenVerifier({ keys: [next, key], ...common });
+  const verify = createTokenVerifier({ keys: async () => [next, key], ...common });
   expect(await outcome(verify, issue(client))).toMatchObject({ clientId: 'c-1' });
   const issueNext = createTokenIssuer({ key: next, ...common });
   expect(await outcome(verify, issueNext(client))).toMatchObject({ clientId: 'c-1' });

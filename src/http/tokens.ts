@@ -1,5 +1,5 @@
 import { createPublicKey, randomUUID, sign, type KeyObject } from 'node:crypto';
-import { errors, jwtVerify, type JWK } from 'jose';
+import { decodeJwt, errors, jwtVerify, type JWK } from 'jose';
 import type { Clock } from '../kernel/clock.ts';
 import { TokenInvalid } from './auth-errors.ts';
 import type { Caller } from './env.ts';
@@ -52,29 +52,43 @@ export const createTokenIssuer = ({
   };
 };
 
+/** Who says to have issued a token: unverified, good for nothing but choosing who verifies it. */
+const issuerOf = (token: string): string => {
+  try {
+    return decodeJwt(token).iss ?? '';
+  } catch {
+    return '';
+  }
+};
+
 /** Answers at once when it knows the token. Throws (or rejects with) TokenInvalid. */
 export type TokenVerifier = (token: string) => Caller | Promise<Caller>;
 
-/** A caller, and until when on the monotonic clock the token is good. */
+/** A caller, and until when on the monotonic clock the token counts as verified. */
 type Verified = { caller: Caller; until: number };
 
 /**
  * Verifies access tokens (RFC 9068 section 4) and remembers whom it verified: a signature takes 0.15 ms, a look-up
  * nothing. The whole token is the key, so a changed signature is another token, and `exp` is checked each time. It
- * remembers who asks, never what anybody consented to, and whether the client was revoked is not its question.
+ * remembers who asks, never what anybody consented to, and whether the client was revoked is not its question. What it
+ * remembers for five minutes at most, so that a key or a scope that was taken away from an outside client is missed by then.
  *
  * At most `mostCached` tokens are kept, in two generations: when the young one is full, the old one is dropped. That
  * keeps what is in use as a list ordered by use would, without reordering at each hit.
  */
 export const createTokenVerifier = ({
   keys,
+  outside = new Map(),
   issuer,
   audience,
   clock,
   tick = () => performance.now(),
   mostCached = 20_000,
 }: {
-  keys: readonly PublicKey[];
+  /** Our own keys that verify now. */
+  keys(): Promise<readonly PublicKey[]>;
+  /** Who verifies the tokens of other issuers, by `iss`. */
+  outside?: ReadonlyMap<string, (token: string) => Promise<Caller>>;
   issuer: string;
   audience: string;
   clock: Clock;
@@ -82,9 +96,6 @@ export const createTokenVerifier = ({
   tick?: () => number;
   mostCached?: number;
 }): TokenVerifier => {
-  const publicKeys = new Map(
-    keys.map(({ kid, publicJwk }) => [kid, createPublicKey({ key: publicJwk, format: 'jwk' })] as const),
-  );
   let young = new Map<string, Verified>();
   let old = new Map<string, Verified>();
 
@@ -96,15 +107,13 @@ export const createTokenVerifier = ({
     young.set(token, verified);
   };
 
-  const verify = async (token: string): Promise<Caller> => {
-    const nowMs = clock.now().epochMilliseconds;
-    const atTick = tick();
+  const verifyOwn = async (token: string, nowMs: number): Promise<Caller> => {
     const { payload } = await jwtVerify(
       token,
-      ({ kid }) => {
-        const key = publicKeys.get(kid ?? '');
+      async (header) => {
+        const key = (await keys()).find(({ kid }) => kid === header.kid);
         if (key === undefined) throw new TokenInvalid('signed with an unknown key');
-        return key;
+        return createPublicKey({ key: key.publicJwk, format: 'jwk' });
       },
       {
         algorithms: ['ES256'],
@@ -124,8 +133,14 @@ export const createTokenVerifier = ({
       throw new TokenInvalid(malformed);
     }
     if (exp! - iat! > tokenLifetimeSeconds) throw new TokenInvalid('valid for too long');
-    const caller = { system: sub, clientId, scopes: scope.split(' ').filter(isScope), issuedAt: iat!, expiresAt: exp! };
-    remember(token, { caller, until: atTick + exp! * 1000 - nowMs });
+    return { system: sub, clientId, scopes: scope.split(' ').filter(isScope), issuedAt: iat!, expiresAt: exp! };
+  };
+
+  const verify = async (token: string): Promise<Caller> => {
+    const nowMs = clock.now().epochMilliseconds;
+    const atTick = tick();
+    const caller = await (outside.get(issuerOf(token))?.(token) ?? verifyOwn(token, nowMs));
+    remember(token, { caller, until: atTick + Math.min(caller.expiresAt * 1000 - nowMs, tokenLifetimeSeconds * 1000) });
     return caller;
   };
 
@@ -136,7 +151,6 @@ export const createTokenVerifier = ({
       if (verified === undefined) return verify(token);
       remember(token, verified);
     }
-    if (verified.until <= tick()) throw new TokenInvalid('expired');
-    return verified.caller;
+    return verified.until <= tick() ? verify(token) : verified.caller;
   };
 };

@@ -36,7 +36,7 @@ const watched = () => {
   };
   return {
     statements,
-    database: { ...database, query },
+    database: { ...database, query, read: query },
     hold: () => {
       const { promise, resolve } = Promise.withResolvers<void>();
       gate = promise;

@@ -22,6 +22,14 @@ export class ClientUnknown extends AppError {
   }
 }
 
+export class ClientExists extends AppError {
+  constructor() {
+    super('systems.client-exists', 'conflict', 'this issuer’s client is registered already: revoke it first', {
+      member: 'externalId',
+    });
+  }
+}
+
 export class EndpointRefused extends AppError {
   constructor(rule: string) {
     super('systems.endpoint-refused', 'unprocessable', `url ${rule}`, { member: 'url' });

@@ -1,13 +1,15 @@
 import { createPrivateKey, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { connect, arrayLiteral, type Database } from '../database/client.ts';
+import { AppError } from '../errors.ts';
 import { KeyUnusable, type KeyEncryption } from './key-encryption.ts';
 
-type Row = { version: number; kek: number; wrapped: Buffer; jwk: JWK | null };
+type Row = { version: number; kek: number; wrapped: Buffer; jwk: JWK | null; createdAt: string };
 
 /** An ES256 key: `kid` names it in a JWS header, `publicJwk` is what anybody may have. */
 export type SigningKey = {
   kid: string;
+  createdAt: Temporal.Instant;
   privateKey: KeyObject;
   publicJwk: JWK & { kid: string; alg: 'ES256'; use: 'sig' };
 };
@@ -21,9 +23,22 @@ export type KeyStore = {
   subjectKeys(subjectIds: readonly string[]): Promise<Map<string, Buffer>>;
   /** A 32-byte secret of the service, made at first use, the same for all instances. */
   secret(name: 'blind-index' | 'endpoints' | 'codes' | 'capabilities'): Promise<{ version: number; key: Buffer }>;
-  /** Signing keys, newest first, made at first use. Older ones still verify. */
+  /** Signing keys, newest first, the first made at first use. Which of them sign and verify: `keysInUse`. */
   signingKeys(name: 'tokens' | 'receipts'): Promise<SigningKey[]>;
+  /** Makes the signing key that follows the newest, and answers it. Throws KeysRotatedMeanwhile. */
+  rotateSigningKey(name: 'tokens' | 'receipts'): Promise<SigningKey>;
   database: Database;
+};
+
+export class KeysRotatedMeanwhile extends AppError {
+  constructor() {
+    super('keys.rotated-meanwhile', 'conflict', 'somebody else made a new key at the same moment: one is enough');
+  }
+}
+
+const newSigningKey = (): { key: Buffer; jwk: JWK } => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return { key: privateKey.export({ format: 'der', type: 'pkcs8' }), jwk: publicKey.export({ format: 'jwk' }) as JWK };
 };
 
 /** The key store of DESIGN section 5 over its own database. Every key is wrapped; nothing is cached but what the caller keeps. */
@@ -34,21 +49,47 @@ export const createKeyStore = (
 ): KeyStore => {
   const database = connect(url, { connections: 2, name: 'askfirst-keys', ...options });
 
+  /** Adds a version of a service's key; one that is there already stays, and then the answer is false. */
+  const add = async (
+    name: string,
+    version: number,
+    { key, jwk }: { key: Buffer; jwk: JWK | null },
+  ): Promise<boolean> => {
+    const added = await database.query(
+      `insert into service_key (name, version, key_encryption_key, wrapped, public_jwk)
+       values ($1, $2, $3, decode($4, 'hex'), $5::jsonb) on conflict do nothing returning version`,
+      [
+        name,
+        version,
+        keyEncryption.current,
+        (await keyEncryption.wrap(key)).toString('hex'),
+        jwk && JSON.stringify(jwk),
+      ],
+    );
+    return added.length > 0;
+  };
+
   const service = async (name: string, make: () => { key: Buffer; jwk: JWK | null }): Promise<Row[]> => {
     const read = () =>
       database.query<Row>(
-        'select version, key_encryption_key as kek, wrapped, public_jwk as jwk from service_key where name = $1 order by version desc',
+        'select version, key_encryption_key as kek, wrapped, public_jwk as jwk, created_at as "createdAt" from service_key where name = $1 order by version desc',
         [name],
       );
     const found = await read();
     if (found.length > 0) return found;
-    const { key, jwk } = make();
-    await database.query(
-      `insert into service_key (name, version, key_encryption_key, wrapped, public_jwk)
-       values ($1, 1, $2, decode($3, 'hex'), $4::jsonb) on conflict do nothing`,
-      [name, keyEncryption.current, (await keyEncryption.wrap(key)).toString('hex'), jwk && JSON.stringify(jwk)],
-    );
+    await add(name, 1, make());
     return read();
+  };
+
+  const signingKey = async (row: Row): Promise<SigningKey> => {
+    const kid = await calculateJwkThumbprint(row.jwk!); // RFC 7638: the same key has the same name everywhere
+    const der = await keyEncryption.unwrap(row.kek, row.wrapped);
+    return {
+      kid,
+      createdAt: Temporal.Instant.from(row.createdAt),
+      privateKey: createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }),
+      publicJwk: { ...row.jwk, kid, alg: 'ES256' as const, use: 'sig' as const },
+    };
   };
 
   const subjectKeys: KeyStore['subjectKeys'] = async (subjectIds) => {
@@ -93,28 +134,12 @@ export const createKeyStore = (
       const [row] = await service(name, () => ({ key: randomBytes(32), jwk: null }));
       return { version: row!.version, key: await keyEncryption.unwrap(row!.kek, row!.wrapped) };
     },
-    signingKeys: async (name) => {
-      const rows = await service(name, () => {
-        const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-        return {
-          key: privateKey.export({ format: 'der', type: 'pkcs8' }),
-          jwk: publicKey.export({ format: 'jwk' }) as JWK,
-        };
-      });
-      return Promise.all(
-        rows.map(async (row) => {
-          const kid = await calculateJwkThumbprint(row.jwk!); // RFC 7638: the same key has the same name everywhere
-          return {
-            kid,
-            privateKey: createPrivateKey({
-              key: await keyEncryption.unwrap(row.kek, row.wrapped),
-              format: 'der',
-              type: 'pkcs8',
-            }),
-            publicJwk: { ...row.jwk, kid, alg: 'ES256' as const, use: 'sig' as const },
-          };
-        }),
-      );
+    signingKeys: async (name) => Promise.all((await service(name, newSigningKey)).map(signingKey)),
+    rotateSigningKey: async (name) => {
+      const [newest] = await service(name, newSigningKey);
+      if (!(await add(name, newest!.version + 1, newSigningKey()))) throw new KeysRotatedMeanwhile();
+      const rows = await service(name, newSigningKey);
+      return signingKey(rows.find(({ version }) => version === newest!.version + 1)!);
     },
   };
 };
