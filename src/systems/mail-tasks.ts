@@ -76,6 +76,7 @@ export const createTaskWorker = (deps: Deps): QueueWorker => {
     const to = catalogue.systems.get(system)?.mail;
     // Whoever was held up for so long that the lease may end must not send: somebody else will.
     if (to === undefined || performance.now() - leasedAt > leaseSeconds * 1_000 - sendWithinMs - writeBackMs) return;
+    const now = clock.now();
     const language = catalogue.controller.languages[0]!;
     const dueAt = Temporal.Instant.from(task.dueAt);
     const version = catalogue.purposes.get(task.facts.purpose)?.notices.at(-1)?.version ?? 1;
@@ -89,11 +90,10 @@ export const createTaskWorker = (deps: Deps): QueueWorker => {
       to,
       task: taskWords(catalogue, language, task, described, version),
       reminders: attempts,
-      overdue: Temporal.Instant.compare(clock.now(), dueAt) > 0,
+      overdue: Temporal.Instant.compare(now, dueAt) > 0,
       link: `${deps.baseUrl}/tasks/${token}`,
     });
     const outcome = await deps.send(mail, `${id}.${attempts}`);
-    const now = clock.now();
     if (outcome === 'sent') return writeBack(task, null, nextReminderAt(now, dueAt, attempts + 1));
     log.warn({ obligationId: id, system, problem: outcome.problem }, 'a task was not mailed');
     await writeBack(task, outcome.problem, retryAt(now, outcome.permanent));
