@@ -45,10 +45,10 @@ const problemNote = (problem: Problem | undefined, language: Language): Html => 
 };
 
 /** The words as they are hashed, to the letter; only how they are set differs. */
-const noticeBlock = (text: string): Html =>
-  html`<div class="notice">
-    ${text.split('\n').map((line, index) => html`${index > 0 && '\n'}<span>${line}</span>`)}
-  </div>`;
+const noticeBlock = (text: string): Html => {
+  const lines = text.split('\n').flatMap((line, index) => [index > 0 && '\n', html`<span>${line}</span>`]);
+  return html`<div class="notice">${lines}</div>`;
+};
 
 /** Stops the Enter key in a field from pressing the first button: nobody says yes by a slip of a key (HTML, implicit submission). */
 const noImplicitAnswer = html`<button type="submit" disabled hidden></button>`;
