@@ -8,7 +8,7 @@ import { Gauge } from 'prom-client';
 import { createApp } from './app.ts';
 import { projectFolder, readConfig, type Secrets, type Settings } from './config.ts';
 
-import { consentReceipt, recordInformed, signReceipt } from './consent/index.ts';
+import { consentReceipt, inheritNoes, recordInformed, signReceipt } from './consent/index.ts';
 import { createDenialRecorder, createPermitRecorder, watchInform } from './decisions/index.ts';
 import { startEmbedded } from './embedded.ts';
 import {
@@ -147,7 +147,8 @@ export const startService = async ({
   const writer = createSubjectWriter({ database, reader, ids, deadlineMs });
   const permits = createPermitRecorder(database, deadlineMs);
   const denials = createDenialRecorder(database, log);
-  const subjects = { database, keys, secrets: { blindIndex, codes }, reader, writer, clock, ids };
+  const state = { database, keys, secrets: { blindIndex, codes }, reader, writer, clock, ids };
+  const subjects = { ...state, inheritNoes: inheritNoes(state) };
   const linkage = { ...subjects, policySets, findReviews: findReviews(database) };
   const service = { system: 'askfirst', clientId: 'askfirst' };
 

@@ -340,3 +340,30 @@ test('nobody is asked by a message for what they refused', async () => {
   expect((await ask('profile-enrichment')).context.reason_admin).not.toHaveProperty('not-asked-again');
   expect((await ask('no-such-purpose')).context.reason_admin).toHaveProperty('facts-invalid');
 });
+
+test('a no that was said under a handle holds for the account at which the handle is seen later', async () => {
+  await ok(post('/v1/consents/object', { subject: 'x:@nobody-yet', purpose: '*', method: 'direct-message' }));
+  await ok(post('/v1/subjects', { identifiers: [{ identifier: 'crm:handle' }] }));
+  await ok(say('crm:handle', 'profile-linking', { scope: { platform: 'x' } }));
+  const { code } = await ok(post('/v1/challenges', { customer: 'crm:handle', account: 'x:7711' }));
+  await ok(
+    app.call('POST', '/v1/challenges/seen', {
+      as: 'community-desk',
+      body: { account: 'x:7711', code, handle: 'x:@Nobody-Yet' },
+    }),
+  );
+  const question = {
+    subject: { type: 'system', id: 'community-desk' },
+    action: { name: 'link' },
+    resource: { type: 'social_identity', id: 'x:7711' },
+    context: { purpose: 'profile-linking', customer: 'crm:handle' },
+  };
+  const linked = () => ok(app.call('POST', '/access/v1/evaluation', { as: 'community-desk', body: question }));
+  expect((await linked()).context.reason_admin).toHaveProperty('no-means-no');
+  // The owner of the account may still change their mind.
+  await ok(say('x:7711', 'profile-linking', { scope: { platform: 'x' } }));
+  expect((await linked()).decision).toBe(true);
+  // And what they said since is not undone when the handle is seen again.
+  await ok(post('/v1/subjects', { identifiers: [{ identifier: 'x:7711' }, { identifier: 'x:@nobody-yet' }] }));
+  expect((await linked()).decision).toBe(true);
+});

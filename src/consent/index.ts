@@ -14,6 +14,7 @@ export {
   type ImportedStatement,
   type Judged,
 } from './import-statements.ts';
+export { inheritNoes } from './inherit-noes.ts';
 export { mayBeAsked } from './may-be-asked.ts';
 export { mergeSubjects } from './merge-subjects.ts';
 export { recordBirthMonth } from './birth-month.ts';

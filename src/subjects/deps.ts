@@ -5,7 +5,7 @@ import type { Ids } from '../kernel/ids.ts';
 import { NamespaceNotEntitled } from './errors.ts';
 import { blindIndex, parseIdentifier, type Identifier, type Namespaces } from './identifier.ts';
 import type { SubjectReader } from './read-subjects.ts';
-import type { SubjectWriter } from './change-subject.ts';
+import type { Caller, SubjectWriter } from './change-subject.ts';
 
 /** What the verbs of this room work with. */
 export type SubjectDeps = {
@@ -17,6 +17,11 @@ export type SubjectDeps = {
   writer: SubjectWriter;
   clock: Clock;
   ids: Ids;
+  /**
+   * Lets a person keep every no that was said under a handle before anybody knew whose it was. Consent's; called before the handle moves and
+   * once more after it.
+   */
+  inheritNoes(caller: Caller, from: string, to: string): Promise<void>;
 };
 
 /** An identifier that a caller may use, ready to be looked up. */

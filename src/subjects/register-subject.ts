@@ -14,6 +14,17 @@ const owners = (deps: SubjectDeps, references: readonly Reference[]): Promise<Ow
     [arrayLiteral(references.map((reference) => `"\\\\x${reference.blindIndex}"`))],
   );
 
+/** Those whom these handles name now and who are known by nothing else: whose they are turns out only when the handle is seen at an account. */
+const nameless = async (deps: SubjectDeps, handles: readonly Reference[]): Promise<string[]> => {
+  if (handles.length === 0) return [];
+  const rows = await deps.database.read<{ subjectId: string }>(
+    `select distinct subject_id as "subjectId" from identifier i where blind_index = any($1::bytea[])
+     and not exists (select from identifier o where o.subject_id = i.subject_id and o.observed_at is null)`,
+    [arrayLiteral(handles.map((handle) => `"\\\\x${handle.blindIndex}"`))],
+  );
+  return rows.map((row) => row.subjectId);
+};
+
 /** An identifier of a registration. */
 type Registered = Reference & { shared?: boolean | undefined; observedAt?: string | undefined };
 
@@ -98,7 +109,19 @@ export const registerSubject = async (
   const taken = new Set(known.map((owner) => owner.blindIndex));
   const fresh = references.filter((reference) => !taken.has(reference.blindIndex));
   if (fresh.length > 0) {
+    const before = movesHandles
+      ? await nameless(
+          deps,
+          fresh.filter(({ handle }) => handle),
+        )
+      : [];
+    const inherit = async () => {
+      for (const from of before) if (from !== subjectId) await deps.inheritNoes(caller, from, subjectId);
+    };
+    // Before, so that no check sees the handle without its noes; after, for what was said in between.
+    await inherit();
     await claim(deps, caller, { subjectId, isNew: !existing }, fresh, movesHandles);
+    await inherit();
     // Two calls may have claimed the same identifier at once: whoever came second learns whose it is.
     const now = await owners(deps, naming);
     if (now.some((owner) => owner.subjectId !== subjectId)) return registerSubject(deps, caller, input);

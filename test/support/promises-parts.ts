@@ -5,6 +5,7 @@ import {
   withdrawConsent,
   type ConsentDeps,
   type RecordedEvent,
+  inheritNoes,
 } from '../../src/consent/index.ts';
 import { createReplayOrRun, type IdempotencyRecord } from '../../src/http/index.ts';
 import { createDenialRecorder, createPermitRecorder, evaluate, type DecisionDeps } from '../../src/decisions/index.ts';
@@ -88,6 +89,7 @@ export const startParts = async (
     createLog({ level: 'silent', stream: process.stdout, personal: new Set() }),
   );
   const policySets = createPolicySets(database, createDeploymentReader(database, deadlineMs));
+  const state = { reader, writer, ids, clock };
   const deps: LinkageDeps & ConsentDeps & DecisionDeps = {
     database,
     keys,
@@ -101,6 +103,7 @@ export const startParts = async (
     denials,
     blindIndexSecret: blindIndex.key,
     consequences: [unlinkWhatFell(ids), stopWhatEnded(ids)],
+    inheritNoes: inheritNoes(state),
     findReviews: findReviews(database),
     mailReady: true,
     takeTokens: takeTokens(database),
