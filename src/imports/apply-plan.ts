@@ -2,8 +2,15 @@ import { seal } from '../kernel/crypto/key-encryption.ts';
 import type { KeyStore } from '../kernel/crypto/key-store.ts';
 import { AppError } from '../kernel/errors.ts';
 import { commitImported, type Consequence, type NewEvent } from '../consent/index.ts';
-import { claimMany, SubjectErased, type Caller, type SubjectWriter } from '../subjects/index.ts';
-import type { Plan, PlanDeps, PlannedPerson, Reading } from './plan-batch.ts';
+import {
+  claimMany,
+  moveIdentifiers,
+  ownersOf,
+  SubjectErased,
+  type Caller,
+  type SubjectWriter,
+} from '../subjects/index.ts';
+import { tellsApart, type Plan, type PlanDeps, type PlannedPerson, type Reading } from './plan-batch.ts';
 import type { Problem } from './tally.ts';
 
 export type ApplyDeps = PlanDeps & {
@@ -18,6 +25,25 @@ const eventsOf = ({ events }: PlannedPerson, key: Buffer): NewEvent[] =>
     id,
     evidence: words === undefined ? undefined : seal(key, Buffer.from(words), `evidence:${id}`),
   }));
+
+/**
+ * Somebody registered these people while they were planned: what we had of theirs goes to whom they are now, so that nobody is two people for
+ * having come at the same moment.
+ */
+const giveBack = async (
+  deps: ApplyDeps,
+  newcomers: readonly PlannedPerson[],
+  lost: ReadonlySet<string>,
+): Promise<void> => {
+  const owners = await ownersOf(deps.database, [...lost]);
+  for (const { state, claims } of newcomers) {
+    const others = new Set(
+      claims.filter(tellsApart).flatMap(({ blindIndex }) => (lost.has(blindIndex) ? owners.get(blindIndex)! : [])),
+    );
+    const [owner] = others;
+    if (others.size === 1) await moveIdentifiers(deps, state.subjectId, owner!);
+  }
+};
 
 /**
  * Does what a plan says: keys of the new, identifiers, then each person's events in one change with all that follows from the noes. Every step may
@@ -50,7 +76,11 @@ export const applyPlan = async (
   const claims = people.flatMap((person) =>
     person.claims.map((reference) => ({ subjectId: person.state.subjectId, key: keyOf(person)!, reference })),
   );
-  if ((await claimMany(deps, system, claims)).length > 0) return 'retry';
+  const lost = new Set(await claimMany(deps, system, claims));
+  if (lost.size > 0) {
+    await giveBack(deps, newcomers, lost);
+    return 'retry';
+  }
 
   await Promise.all(
     people

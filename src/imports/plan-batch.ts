@@ -41,7 +41,7 @@ export type Plan = { people: PlannedPerson[]; problems: Problem[]; tally: Tally 
  * An identifier by which a person is told from others. A telephone is often a household's or a switchboard's: it leads to a person only where
  * nothing else is named.
  */
-const tellsApart = ({ namespace }: Reference): boolean => namespace !== 'phone';
+export const tellsApart = ({ namespace }: Reference): boolean => namespace !== 'phone';
 
 const says = (error: unknown): string => {
   if (error instanceof AppError) return error.message;

@@ -104,6 +104,7 @@ const civicrmLine = (person: Record<string, string>): string =>
  */
 export const civicrmExport = (count = people): string => {
   const lines = Array.from({ length: count }, (_, n) => civicrmLine(civicrmPerson(n)));
+  const [one, other] = Array.from({ length: count }, (_, n) => n).filter(saidNoInCivicrm);
   const odd = [
     civicrmLine({
       'Contact ID': '',
@@ -114,7 +115,7 @@ export const civicrmExport = (count = people): string => {
     civicrmLine({ ...civicrmPerson(count), Email: 'nobody(at)example.org', 'Do Not Email': '1' }),
     '"90001","Individual","","1"',
     civicrmLine(civicrmPerson(0)),
-    civicrmLine({ 'Contact ID': civicrmIdOf(1), Email: emailOf(2), 'Do Not Trade': '1' }),
+    civicrmLine({ 'Contact ID': civicrmIdOf(one!), Email: emailOf(other!), 'Do Not Trade': '1' }),
   ];
   return `\uFEFF${quoted(civicrmHeaders)}\r\n${[...lines, ...odd].join('\r\n')}\r\n`;
 };
