@@ -17,7 +17,7 @@ import {
 import { confirmationSchema, linkSchema } from '../src/linkage/schema.ts';
 import { contextSchema } from '../src/policies/context.ts';
 import { obligationMessage } from '../src/systems/obligation.ts';
-import { pulledSchema } from '../src/systems/schema.ts';
+import { informedSchema, pulledSchema } from '../src/systems/schema.ts';
 import { webhookHeaders } from '../src/systems/sign-webhook.ts';
 
 /** The client imports nothing of the service, so these hold both to one wire: the service's own schemas and signatures. */
@@ -110,6 +110,15 @@ describe('askfirst/client and the service agree on', () => {
         kind: 'stop',
         facts: { purpose: 'newsletter', scope: { channel: 'email' }, cause: 'objection' },
       }),
+      obligationMessage(
+        {
+          ...common,
+          dueAt: '2026-06-02T09:30:00.120Z',
+          kind: 'inform',
+          facts: { purpose: 'newsletter', cause: 'collected', collectedAt: '2026-05-02T09:30:00Z', source: 'x' },
+        },
+        { customer: 'x:44196397' },
+      ),
     ];
     const due = { obligationId: 'o1', dueAt: '2026-06-02T09:30:00.120Z' };
     const expected: Obligation[] = [
@@ -122,16 +131,30 @@ describe('askfirst/client and the service agree on', () => {
         identity: 'facebook:1029384756',
       },
       { ...due, kind: 'stop', purpose: 'newsletter', scope: { channel: 'email' } },
+      {
+        ...due,
+        kind: 'inform',
+        purpose: 'newsletter',
+        collectedAt: '2026-05-02T09:30:00Z',
+        source: 'x',
+        customer: 'x:44196397',
+      },
     ];
     const secrets = ['n', 'o'].map((letter) => `whsec_${Buffer.from(letter.repeat(32)).toString('base64')}`);
     const client = createAskfirst({ ...service.options, webhookSecrets: [secrets[1]!] });
 
     const received: Obligation[] = [];
-    const receive = client.onObligation(async (obligation) => void received.push(obligation));
+    const informed = { notice: { version: 1, language: 'de' }, method: 'app' } as const;
+    const receive = client.onObligation(async (obligation) => {
+      received.push(obligation);
+      return obligation.kind === 'inform' ? informed : undefined;
+    });
     for (const message of messages) {
       const body = JSON.stringify(message);
       const receipt = await receive(body, webhookHeaders('o1', Date.now(), body, secrets));
-      expect(receipt).toEqual({ status: 200, body: { acknowledged: true } });
+      const { acknowledged, ...shown } = receipt.body;
+      expect(acknowledged).toBe(true);
+      if (message.type === 'obligation.inform') expect(informedSchema.parse(shown)).toEqual(informed);
     }
     expect(received).toEqual(expected);
 

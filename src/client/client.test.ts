@@ -404,7 +404,9 @@ describe('pulled obligations', () => {
     const client = createAskfirst(service.options);
     expect(await client.pullObligations()).toEqual([{ ...data, kind: 'unlink' }]);
     await client.acknowledge('o/1');
-    expect(service.asked('/v1/obligations/o%2F1/acknowledge')).toMatchObject([{ method: 'POST' }]);
+    const informed = { notice: { version: 2, language: 'de' }, method: 'email' } as const;
+    await client.acknowledge('o/1', informed);
+    expect(service.asked('/v1/obligations/o%2F1/acknowledge')).toMatchObject([{ method: 'POST' }, { json: informed }]);
   });
 
   it('are not taken for none when the list cannot be read', async () => {

@@ -4,6 +4,7 @@ import { AskfirstRefused, AskfirstUnreachable } from './errors.ts';
 import {
   obligationReceiver,
   readObligation,
+  type Informed,
   type Obligation,
   type ObligationHandler,
   type ObligationReceiver,
@@ -57,8 +58,8 @@ export type Askfirst = Checks & {
    * caller's for a minute and then come again, until they are acknowledged.
    */
   pullObligations(): Promise<Obligation[]>;
-  /** Says that the obligation is done. Calling twice does no harm. */
-  acknowledge(obligationId: string): Promise<void>;
+  /** Says that the obligation is done; of one to inform also with which words (it is refused without). Calling twice does no harm. */
+  acknowledge(obligationId: string, informed?: Informed): Promise<void>;
 };
 
 /** A write waits for its commit; a confirm has the five seconds of its lease. */
@@ -109,9 +110,9 @@ export const createAskfirst = (options: AskfirstOptions): Askfirst => {
         return obligation;
       });
     },
-    acknowledge: async (obligationId) => {
+    acknowledge: async (obligationId, informed) => {
       const path = `/v1/obligations/${encodeURIComponent(obligationId)}/acknowledge`;
-      await call({ method: 'POST', path, timeoutMs: writeTimeoutMs });
+      await call({ method: 'POST', path, timeoutMs: writeTimeoutMs, ...(informed && { body: informed }) });
     },
   };
 };

@@ -3,5 +3,5 @@ export { createAskfirst, type Askfirst, type AskfirstOptions, type Link } from '
 export type { Checks, Mode, OnWouldDeny } from './checks.ts';
 export type { Decision, Language, Reason } from './decision.ts';
 export { AskfirstError, AskfirstRefused, AskfirstUnreachable } from './errors.ts';
-export type { Obligation, ObligationHandler, ObligationReceiver, Receipt } from './obligations.ts';
+export type { Informed, Obligation, ObligationHandler, ObligationReceiver, Receipt } from './obligations.ts';
 export type { Action, Circumstances, LinkRequest, Scope, UseRequest } from './request.ts';

@@ -1,6 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, it, vi } from 'vitest';
-import { obligationReceiver, type Obligation } from './obligations.ts';
+import { obligationReceiver, type Obligation, type ObligationHandler } from './obligations.ts';
 
 const secretOf = (letter: string) => `whsec_${Buffer.from(letter.repeat(32)).toString('base64')}`;
 const current = secretOf('n');
@@ -57,6 +57,29 @@ describe('a delivered obligation', () => {
       { ...common, kind: 'stop', purpose: 'profile-linking', scope: { channel: 'email' } },
       { ...common, kind: 'unknown', type: 'obligation.erase' },
     ]);
+  });
+
+  it('to inform tells what was collected, and is acknowledged only with the words that were shown', async () => {
+    const informed = { notice: { version: 2, language: 'de' }, method: 'email' } as const;
+    const { linkId: _linkId, identity: _identity, ...collected } = data;
+    const raw = messageOf('inform', { ...collected, collectedAt: '2026-07-14T09:30:00Z', source: 'x' });
+    const handler = vi.fn<ObligationHandler>(async () => informed);
+    const receive = obligationReceiver([current], handler);
+    expect(await receive(raw, signed(current, raw))).toEqual({
+      status: 200,
+      body: { acknowledged: true, ...informed },
+    });
+    expect(handler).toHaveBeenCalledWith({
+      kind: 'inform',
+      obligationId: 'o1',
+      dueAt: '2026-07-16T09:30:00Z',
+      purpose: 'profile-linking',
+      customer: 'crm:4711 – Zoë',
+      collectedAt: '2026-07-14T09:30:00Z',
+      source: 'x',
+    });
+    const wordless = obligationReceiver([current], async () => undefined);
+    expect(await wordless(raw, signed(current, raw))).toEqual({ status: 200, body: { acknowledged: false } });
   });
 
   it('is taken as bytes and with the headers of either kind', async () => {
@@ -120,6 +143,7 @@ describe('a delivery is refused before anything is done', () => {
     '{"type":"obligation.stop","data":null}',
     messageOf('unlink', { ...data, linkId: undefined }),
     messageOf('stop', { ...data, scope: null }),
+    messageOf('inform', data),
     messageOf('stop', { ...data, obligationId: 7 }),
     JSON.stringify({ data }),
   ])('signed but no obligation: %j', async (raw) => {

@@ -11,19 +11,34 @@ export type Obligation = {
   | { kind: 'unlink'; linkId: string; purpose: string }
   /** Stop using data for the purpose within the scope (dimension -> value; empty: everywhere). */
   | { kind: 'stop'; purpose: string; scope: Record<string, string> }
+  /**
+   * Tell the person what was collected about them (Art. 14 GDPR): by `dueAt`, which may come earlier later on, and at the first contact or
+   * disclosure at the latest. `source`: where the data come from, in a word.
+   */
+  | { kind: 'inform'; purpose: string; collectedAt: string; source?: string }
   /** One that this version does not know, by its `type` on the wire: throw, so that it stays open. */
   | { kind: 'unknown'; type: string }
 );
 
+/** Which notice a person was shown, and how: what proves that they were informed. */
+export type Informed = {
+  notice: { version: number; language: 'de' | 'fr' | 'it' | 'en' };
+  method: 'web-form' | 'hosted-page' | 'app' | 'email' | 'direct-message' | 'phone' | 'in-person' | 'paper';
+};
+
 /**
  * Does what the obligation asks. Resolving acknowledges it for good; resolving with `'later'` only takes the delivery, and
  * `acknowledge` follows; throwing has it delivered again. It comes at least once: doing it twice must do no harm. The service
- * waits ten seconds for the answer.
+ * waits ten seconds for the answer. One to inform is acknowledged by resolving with what the person was shown; without that it stays open.
  */
-export type ObligationHandler = (obligation: Obligation) => Promise<void | 'later'>;
+export type ObligationHandler = (obligation: Obligation) => Promise<void | 'later' | Informed>;
 
 /** The answer to a delivery, to be sent as it is; `error` is what the handler threw, for the component's own log. */
-export type Receipt = { status: 200 | 400 | 401 | 500; body: { acknowledged: boolean }; error?: unknown };
+export type Receipt = {
+  status: 200 | 400 | 401 | 500;
+  body: { acknowledged: boolean } & Partial<Informed>;
+  error?: unknown;
+};
 
 /** Takes the body as it arrived, byte for byte, and the request's headers. Never rejects. */
 export type ObligationReceiver = (
@@ -48,7 +63,10 @@ export const obligationReceiver = (secrets: readonly string[], handler: Obligati
     const obligation = readDelivery(body);
     if (!obligation) return refusal(400);
     try {
-      return { status: 200, body: { acknowledged: (await handler(obligation)) !== 'later' } };
+      const done = await handler(obligation);
+      const informed = typeof done === 'object' ? done : undefined;
+      const acknowledged = done !== 'later' && (obligation.kind !== 'inform' || informed !== undefined);
+      return { status: 200, body: { acknowledged, ...informed } };
     } catch (error) {
       return { ...refusal(500), error };
     }
@@ -91,7 +109,8 @@ const isText = (value: unknown): value is string => typeof value === 'string' &&
 /** Reads the message that carries an obligation, the same by webhook and by pull: `{type, timestamp, data}`. */
 export const readObligation = (message: unknown): Obligation | undefined => {
   const { type, data } = (message ?? {}) as Record<string, unknown>;
-  const { obligationId, dueAt, purpose, linkId, scope, customer, identity } = (data ?? {}) as Record<string, unknown>;
+  const { obligationId, dueAt, purpose, linkId, scope, collectedAt, source, customer, identity } = (data ??
+    {}) as Record<string, unknown>;
   if (!isText(type) || !isText(obligationId) || !isText(dueAt)) return undefined;
   const common = {
     obligationId,
@@ -105,6 +124,10 @@ export const readObligation = (message: unknown): Obligation | undefined => {
     case 'obligation.stop':
       return isText(purpose) && typeof scope === 'object' && scope !== null
         ? { ...common, kind: 'stop', purpose, scope: scope as Record<string, string> }
+        : undefined;
+    case 'obligation.inform':
+      return isText(purpose) && isText(collectedAt)
+        ? { ...common, kind: 'inform', purpose, collectedAt, ...(isText(source) && { source }) }
         : undefined;
     default:
       return { ...common, kind: 'unknown', type };

@@ -54,7 +54,7 @@ export type Circumstances = Optional<{
   asksForHuman: boolean;
   /** The message asks for consent to this purpose. */
   asksFor: string;
-  /** The human review of a likely match, by the id that the denied check gave. */
+  /** The human review of a likely match, by the id that `POST /v1/reviews` answered. */
   review: string;
   /** What is evaluated. */
   sources: (
