@@ -1,8 +1,31 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { UsageError } from './cli/usage-error.ts';
 
+/** The answers of `askfirst init`, a flag each. */
+const answerFlags = [
+  'name',
+  'email',
+  'address',
+  'dpo-name',
+  'dpo-email',
+  'jurisdiction',
+  'base-url',
+  'mail-url',
+  'mail-from',
+  'key-backups',
+  'key-backup-days',
+  'crm',
+] as const;
+
 /** Every option of every verb; a verb says which of them it takes. */
 const optionTypes = {
+  ...(Object.fromEntries(answerFlags.map((name) => [name, { type: 'string' }])) as Record<
+    (typeof answerFlags)[number],
+    { type: 'string' }
+  >),
+  yes: { type: 'boolean' },
+  force: { type: 'boolean' },
+  'secret-to': { type: 'string' },
   scope: { type: 'string', multiple: true },
   issuer: { type: 'string' },
   'external-id': { type: 'string' },
@@ -16,9 +39,16 @@ const optionTypes = {
   map: { type: 'string' },
   as: { type: 'string' },
   apply: { type: 'boolean' },
+  watch: { type: 'boolean' },
+  since: { type: 'string' },
+  limit: { type: 'string' },
+  json: { type: 'boolean' },
 } as const;
 
-export type Options = {
+export type Options = { [Name in (typeof answerFlags)[number]]?: string } & {
+  yes?: boolean;
+  force?: boolean;
+  'secret-to'?: string;
   scope?: string[];
   issuer?: string;
   'external-id'?: string;
@@ -32,6 +62,10 @@ export type Options = {
   map?: string;
   as?: string;
   apply?: boolean;
+  watch?: boolean;
+  since?: string;
+  limit?: string;
+  json?: boolean;
 };
 
 type Verb = {
@@ -47,6 +81,14 @@ type Verb = {
 };
 
 const verbs: readonly Verb[] = [
+  {
+    name: 'init',
+    takes: `[folder] [--yes] [--force] [--secret-to <file>] [${answerFlags.map((name) => `--${name} …`).join('] [')}]`,
+    about: 'Sets up controller, settings, database, policies and the first client; asks eight questions or takes flags',
+    arguments: [0, 1],
+    options: ['yes', 'force', 'secret-to', ...answerFlags],
+    run: async ([folder = '.'], options) => (await import('./cli/init.ts')).init(folder, options),
+  },
   {
     name: 'clients create',
     takes: '<system> --scope <scope> … [--issuer <url> --external-id <id>]',
@@ -76,6 +118,22 @@ const verbs: readonly Verb[] = [
     about: 'Loads a policy folder and shows its rules and the cases that prove them',
     arguments: [0, 1],
     run: async ([folder]) => (await import('./cli/policies.ts')).check(folder),
+  },
+  {
+    name: 'policies test',
+    takes: '[folder] [--watch]',
+    about: 'Plays the cases of a policy folder and shows those that come out otherwise, with every rule that spoke',
+    arguments: [0, 1],
+    options: ['watch'],
+    run: async ([folder], { watch = false }) => (await import('./cli/policies-test.ts')).test(folder, watch),
+  },
+  {
+    name: 'policies diff',
+    takes: '<folder> [--since P30D] [--limit 100000] [--json] [--language de|fr|it|en]',
+    about: 'Replays recorded decisions against a policy folder and shows which would come out otherwise, and why',
+    arguments: [1, 1],
+    options: ['since', 'limit', 'json', 'language'],
+    run: async ([folder], options) => (await import('./cli/policies-diff.ts')).diff(folder!, options),
   },
   {
     name: 'policies explain',

@@ -203,6 +203,12 @@ const ownEnvironment = (): Record<string, string | undefined> => {
   return process.env;
 };
 
+/** Whether a server of one's own is named and no key-encryption key: `askfirst init` then makes one. */
+export const lacksKeyEncryptionKey = (environment: Record<string, string | undefined> = ownEnvironment()): boolean =>
+  Boolean(environment['DATABASE_URL']) &&
+  !environment['KEY_ENCRYPTION_KEYS'] &&
+  !environment['KEY_ENCRYPTION_KEYS_FILE'];
+
 /**
  * Reads the environment, the only place that does. An empty variable counts as absent. Throws ConfigInvalid with every problem by the
  * name of its variable, never with a value.

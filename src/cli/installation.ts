@@ -18,12 +18,15 @@ const quiet = { info: () => {}, warn: (message: string) => void process.stderr.w
 
 /**
  * Runs `use` on the databases that the environment names. The embedded PostgreSQL is joined where the service runs, else started for as
- * long as `use` takes; it is never created here, because that would be the wrong folder more often than not.
+ * long as `use` takes; only with `create` it is made, because it would be the wrong folder more often than not.
  */
-export const withInstallation = async <T>(use: (installation: Installation) => Promise<T>): Promise<T> => {
+export const withInstallation = async <T>(
+  use: (installation: Installation) => Promise<T>,
+  { create = false } = {},
+): Promise<T> => {
   const { settings, secrets } = readConfig();
   if (secrets.urls) return use({ settings, urls: secrets.urls, keyEncryptionKeys: secrets.keyEncryptionKeys! });
-  if (!existsSync(settings.dataFolder))
+  if (!create && !existsSync(settings.dataFolder))
     throw new Error(
       `there is no data folder ${settings.dataFolder}: run "npm start" once, or name yours in ASKFIRST_DATA or DATABASE_URL`,
     );
@@ -41,23 +44,25 @@ const patienceMs = 300_000;
 export type Opened = Installation & { database: Database; policySets: PolicySets };
 
 /** Runs `use` with a connection as the service's own role, on an up-to-date schema. */
-export const withDatabase = <T>(use: (opened: Opened) => Promise<T>): Promise<T> =>
-  withInstallation(async (installation) => {
-    const { prepare } = installation.settings;
-    const database = connect(installation.urls.app, {
-      connections: 1,
-      prepare,
-      statementTimeoutMs: patienceMs,
-      name: 'askfirst-cli',
-    });
-    try {
-      await assertMigrated(database, 'data');
-      const policySets = createPolicySets(database, createDeploymentReader(database, patienceMs));
-      return await use({ ...installation, database, policySets });
-    } finally {
-      await database.end();
-    }
+export const withOpened = async <T>(installation: Installation, use: (opened: Opened) => Promise<T>): Promise<T> => {
+  const { prepare } = installation.settings;
+  const database = connect(installation.urls.app, {
+    connections: 1,
+    prepare,
+    statementTimeoutMs: patienceMs,
+    name: 'askfirst-cli',
   });
+  try {
+    await assertMigrated(database, 'data');
+    const policySets = createPolicySets(database, createDeploymentReader(database, patienceMs));
+    return await use({ ...installation, database, policySets });
+  } finally {
+    await database.end();
+  }
+};
+
+export const withDatabase = <T>(use: (opened: Opened) => Promise<T>): Promise<T> =>
+  withInstallation((installation) => withOpened(installation, use));
 
 /** Runs `use` with the key store. */
 export const withKeys = async <T>(
