@@ -8,7 +8,7 @@ import { readConfirmed, readEvent } from './read-history.ts';
 import { microseconds, termsOfYes, throughAliases, type ConsentDeps } from './record-event.ts';
 
 /** Whether the yes still waits: not lapsed, and nothing was said since that covers it. */
-const isWaiting = (answers: Answers, pending: { id: string; purpose: string }, at: number): boolean => {
+export const isWaiting = (answers: Answers, pending: { id: string; purpose: string }, at: number): boolean => {
   const question = answersFor(answers, pending.purpose).find(({ act, id }) => act === 'pending' && id === pending.id);
   if (!question || question.until === undefined || question.until <= at) return false;
   return ![...answersFor(answers, pending.purpose), ...answersFor(answers, everything)].some(
@@ -25,7 +25,7 @@ export const confirmConsent = async (
   deps: ConsentDeps,
   caller: Caller,
   catalogue: Catalogue,
-  input: { subjectId: string; eventId: string; code: string },
+  input: { subjectId: string; eventId: string; code: string; gpc?: boolean },
 ): Promise<RecordedEvent> => {
   const { subjectId, eventId } = input;
   const now = microseconds(deps.clock.now());
@@ -75,7 +75,9 @@ export const confirmConsent = async (
     // An alias has no questions open, and whoever learns the birth month in between asks anew.
     if (state.erasedAt || state.mergedInto !== null || state.version !== terms.readAt) return undefined;
     if (!isWaiting(state.answers as Answers, pending, now.epochMilliseconds)) throw new ConfirmationRefused();
-    return commitEvents(deps.consequences, catalogue, state, seq, [event], now);
+    // Confirmed while the browser says no: this yes was meant, whatever the signal ends (`recordGpcSignal` notes it afterwards).
+    const seen = input.gpc ? { ...state, signals: { ...(state.signals as object), gpc: true } } : state;
+    return commitEvents(deps.consequences, catalogue, seen, seq, [event], now);
   });
   if (recorded) return recordedEvent(event, subjectId, recorded);
   // Somebody changed this person in between: the code was right, so the attempt is given back and all is looked at again.

@@ -2,11 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
 import { html } from 'hono/html';
 import encodeQR from 'qr';
-import { confirmConsent, readEvent, recordConsent, recordGpcSignal, type RecordedEvent } from '../consent/index.ts';
+import { confirmConsent, readEvent, recordConsent, type RecordedEvent } from '../consent/index.ts';
 import { answer } from '../http/answer.ts';
 import type { HttpContext, HttpEnv } from '../http/env.ts';
 import { header } from '../http/header.ts';
-import { isCode, oneTimeCode } from '../kernel/crypto/one-time-code.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Language, Purpose } from '../policies/index.ts';
 import { SubjectErased } from '../subjects/index.ts';
@@ -18,6 +17,7 @@ import { aboutController, answerPage, requestLanguage, type Html } from './layou
 import { noLink } from './mint.ts';
 import { pageRoute } from './page-route.ts';
 import { noticeOf, openDimensions, readAnswer } from './read-answer.ts';
+import { noteSignal, saysNo } from './say-no.ts';
 import { scopeWords, wordFor } from './scope-words.ts';
 import { texts } from './texts.ts';
 import type { PortalTexts } from './texts/en.ts';
@@ -210,7 +210,6 @@ export const askPages = (deps: PortalDeps): Hono<HttpEnv> => {
         campaign: campaign.id,
         subjectId: event.subjectId,
         eventId: event.id,
-        confirmed: [],
         rest,
         notice,
         email,
@@ -255,13 +254,6 @@ export const askPages = (deps: PortalDeps): Hono<HttpEnv> => {
     });
   };
 
-  /** A yes given while the browser says no was meant: the signal is noted first, and does not end it. Only a right code shows who it is. */
-  const noteSignalBefore = async (c: HttpContext, asked: Asked, { subjectId, eventId }: PendingGrant, code: string) => {
-    if (header(c, 'sec-gpc')?.trim() !== '1') return;
-    if (!isCode(code, oneTimeCode(deps.secrets.codes.key, `confirm:${eventId}`))) return;
-    await recordGpcSignal(deps, askedBy(asked), asked.catalogue, { subjectId, on: true });
-  };
-
   /** Open also after the campaign closed: who was asked before may finish answering. */
   const confirm = async (c: HttpContext): Promise<Response> => {
     assertFromHere(c, deps.baseUrl);
@@ -269,15 +261,23 @@ export const askPages = (deps: PortalDeps): Hono<HttpEnv> => {
     const grant = deps.capabilities.openPending(form.get('pending') ?? '');
     const asked = await whatIsAsked(deps, grant.campaign);
     const code = (form.get('code') ?? '').slice(0, 64);
+    const { subjectId, eventId } = grant;
+    const gpc = header(c, 'sec-gpc');
     let event: RecordedEvent;
     try {
-      await noteSignalBefore(c, asked, grant, code);
-      event = await confirmConsent(deps, askedBy(asked), asked.catalogue, { ...grant, code });
+      event = await confirmConsent(deps, askedBy(asked), asked.catalogue, {
+        subjectId,
+        eventId,
+        code,
+        gpc: saysNo(gpc),
+      });
     } catch (error) {
       if (error instanceof AppError && error.kind !== 'unavailable') return codePage(c, asked, grant, 'code');
       throw error;
     }
-    const events = [...grant.confirmed, event.id];
+    // Only now is it known whose browser that is. The yes just given was meant, and stays.
+    await noteSignal(deps, event.subjectId, gpc);
+    const events = [event.id];
     for (const scope of grant.rest) {
       const more = await recordConsent(deps, askedBy(asked), asked.catalogue, {
         subjectId: event.subjectId,

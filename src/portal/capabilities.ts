@@ -17,7 +17,6 @@ const pendingSchema = z.strictObject({
   campaign: z.string(),
   subjectId: z.guid(),
   eventId: z.guid(),
-  confirmed: z.array(z.guid()),
   rest: z.array(scope),
   notice: z.strictObject({ version: z.int(), language: z.enum(['de', 'fr', 'it', 'en']), hash: z.string() }),
   email: z.string(),

@@ -35,12 +35,15 @@ export const sayNo = async (
   }
 };
 
+/** Sec-GPC (w3c.github.io/gpc): the one value it has. */
+export const saysNo = (header: string | undefined): boolean => header?.trim() === '1';
+
 /**
  * Notes that the browser which opened a person's own page says Sec-GPC: 1; answers whether it does. A browser without the header says
  * nothing at all, so its absence never turns the signal off: the next one may be a scanner of mail, or a borrowed phone.
  */
 export const noteSignal = async (deps: PortalDeps, subjectId: string, header: string | undefined): Promise<boolean> => {
-  if (header?.trim() !== '1') return false;
+  if (!saysNo(header)) return false;
   try {
     if (await recordGpcSignal(deps, pages, await deps.catalogue(), { subjectId, on: true })) deps.wake();
     return true;
