@@ -89,7 +89,8 @@ export const createIssuerKeys = ({
   return async (header: JWTHeaderParameters) => {
     // Without a name, any key of the set that fits would do.
     if (header.kid === undefined) throw new TokenInvalid('signed without naming its key');
-    const ageMs = clock.now().epochMilliseconds - askedAtMs;
+    // A clock that was set back must not keep us from asking.
+    const ageMs = Math.abs(clock.now().epochMilliseconds - askedAtMs);
     const found = await find(header);
     if (found === undefined ? ageMs >= cooldownMs : ageMs >= refreshMs) asking ??= ask();
     if (found !== undefined) return found;

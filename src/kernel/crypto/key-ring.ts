@@ -57,7 +57,9 @@ export const createKeyRing = async ({
         reading = undefined;
       }));
   return async () => {
-    if (nowMs() - readAtMs >= freshMs) await Promise.race([readAgain(), sleep(patienceMs, undefined, { ref: false })]);
+    // A clock that was set back must not keep us from reading.
+    if (Math.abs(nowMs() - readAtMs) >= freshMs)
+      await Promise.race([readAgain(), sleep(patienceMs, undefined, { ref: false })]);
     return keysInUse(keys, nowMs(), lastsMs);
   };
 };
