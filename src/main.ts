@@ -285,6 +285,7 @@ export const startService = async ({
     denials,
     blindIndexSecret: blindIndex.key,
     consequences: [unlinkWhatFell(ids), stopWhatEnded(ids)],
+    onMerged: [unlinkWhatFell(ids)],
     receipt: async (event) =>
       signReceipt(
         consentReceipt(event, await policySets.byDigest(event.policyDigest), baseUrl),

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock, type Clock } from '../src/kernel/clock.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
+import { linkAccount } from './support/people.ts';
 import { startSmtp, type Smtp } from './support/smtp.ts';
 
 let smtp: Smtp;
@@ -268,6 +269,30 @@ test('a merge that died before the identifiers moved permits nothing under the o
   expect(no.event.subjectId).toBe(one);
   await expect.poll(moved, { timeout: 10_000 }).toBe(true);
   expect(await mayMail('crm:dies2')).toBe(true);
+});
+
+test('links of a merged record end, because nobody could withdraw from them any more', async () => {
+  const { subjectId } = (await ok(say('crm:keeps', 'profile-linking', { scope: { platform: 'facebook' } }))).event;
+  const link = await linkAccount(app, 'crm:merges', 'facebook:5511223344');
+  expect(link.status).toBe('active');
+  await ok(merge(subjectId, 'crm:merges'));
+  const { obligations } = await ok(app.call('GET', '/v1/obligations', { as: 'community-desk' }));
+  const unlink = obligations.find(({ data }: any) => data.linkId === link.linkId);
+  expect(unlink).toMatchObject({
+    type: 'obligation.unlink',
+    data: { customer: 'crm:merges', identity: 'facebook:5511223344', cause: 'merged' },
+  });
+});
+
+test('who was known to be a child in one of two records is known to be one in the merged', async () => {
+  const { year } = clock.now().toZonedDateTimeISO('UTC');
+  const adult = (await ok(say('crm:grown', 'profile-enrichment'))).event.subjectId;
+  const child = (await ok(say('crm:small', 'profile-enrichment'))).event.subjectId;
+  await app.call('PUT', `/v1/subjects/${child}/birth-month`, { body: { month: `${year - 10}-01` } });
+  await ok(merge(adult, 'crm:small'));
+  await ok(say('crm:grown', 'profile-enrichment'));
+  expect(await mayKeep('crm:grown')).toBe(false);
+  expect((await standing(adult, 'profile-enrichment'))[0].status.code).toBe('guardian-missing');
 });
 
 const object = (subject: string, scope: object) =>

@@ -113,9 +113,9 @@ test('a no to everything tells nobody to stop what it does not reach: contracts 
     ['newsletter', 'given'],
   ])
     await app.call('POST', '/v1/consents', {
-      body: { subject: 'crm:all', purpose, decision, notice, method: 'web-form' },
+      body: { subject: 'crm:all', purpose, decision, notice, method: 'app' },
     });
-  const all = { subject: 'crm:all', purpose: '*', method: 'web-form' };
+  const all = { subject: 'crm:all', purpose: '*', method: 'app' };
   expect((await app.call('POST', '/v1/consents/withdraw', { body: all })).status).toBe(201);
   const told = await app.db.query<{ purpose: string }>(
     `select distinct facts->>'purpose' as purpose from obligation where subject_id = $1`,

@@ -21,7 +21,7 @@ export const everything = '*';
  * - `until`: the first moment at which it is valid no longer (see `expiry.ts`); without it, never.
  * - `guardianOk`: set where a guardian is needed (Art. 8): whether the guardian's part is in order.
  * - `objection`: a no under Art. 21; it counts like every other no.
- * - `despiteGpc`: a yes given while the person's browser sent Sec-GPC, which that signal therefore does not end.
+ * - `signal`: an objection that the person's browser said by Sec-GPC; `despiteGpc`: a yes given while it did, which no such signal ends.
  */
 export type Answer = {
   readonly act: 'yes' | 'no' | 'informed' | 'pending';
@@ -35,6 +35,7 @@ export type Answer = {
   readonly until?: number;
   readonly guardianOk?: boolean;
   readonly objection?: true;
+  readonly signal?: true;
   readonly despiteGpc?: true;
 };
 
@@ -75,15 +76,19 @@ const ranksAtLeast = (one: Answer, other: Answer): boolean => one.rank === 'self
 export const guardianInOrder = (answer: Answer): boolean =>
   answer.rank === 'guardian' ? answer.guardianOk === true : answer.guardianOk !== false;
 
+/** A yes that the person gave although their browser said no already: the browser's no is not over it, whichever came first. */
+const wasMeant = (yes: Answer, no: Answer): boolean => no.signal === true && yes.despiteGpc === true;
+
 /**
  * Whether this yes speaks to that no (DESIGN section 6): (a) its scope is equal or narrower, it occurred later, (c) it was
  * an own act, (d) it has equal or higher rank. Whether it also was *recorded* later is the other half of (b).
  */
 export const contradicts = (yes: Answer, no: Answer): boolean =>
-  yes.at > no.at && yes.own && ranksAtLeast(yes, no) && within(yes.scope, no.scope);
+  (yes.at > no.at || wasMeant(yes, no)) && yes.own && ranksAtLeast(yes, no) && within(yes.scope, no.scope);
 
 /** Whether this yes, while it is valid, keeps that no from being live: all of (a) to (d). A tie is a no. */
-export const overrides = (yes: Answer, no: Answer): boolean => yes.seq > no.seq && contradicts(yes, no);
+export const overrides = (yes: Answer, no: Answer): boolean =>
+  (yes.seq > no.seq || wasMeant(yes, no)) && contradicts(yes, no);
 
 /** What `act` becomes under this legal basis (DESIGN section 6): no right to refuse a contract or a legal obligation. */
 export const recordedAct = (act: Answer['act'], basis: LegalBasis): ConsentEvent['act'] =>
@@ -104,8 +109,8 @@ export const addAnswer = (answers: Answers, event: ConsentEvent): Answers => {
   if (before.some((answer) => answer.seq >= event.seq)) throw new RangeError('events are added in the order of seq');
 
   const added: Answer = { act, ...facts };
-  const open = act === 'yes' || act === 'no' ? before.filter((answer) => !isAnsweredBy(answer, added)) : before;
-  const grown = { ...answers, [purpose]: [...open, added] };
+  const open = purpose === everything ? withoutAnswered(answers, added) : answers;
+  const grown = { ...open, [purpose]: [...before.filter((answer) => !isAnsweredBy(answer, added)), added] };
   const kept = purpose === everything ? pruneAll(grown) : { ...grown, [purpose]: prune(grown, purpose) };
   if (
     act === 'yes' &&
@@ -116,9 +121,15 @@ export const addAnswer = (answers: Answers, event: ConsentEvent): Answers => {
   return kept;
 };
 
-/** A later yes or no to the same question settles a pending one. */
+/** A later yes to the same question settles a pending one, and so does a no that covers it. */
 const isAnsweredBy = (pending: Answer, later: Answer): boolean =>
-  pending.act === 'pending' && sameScope(pending.scope, later.scope);
+  pending.act === 'pending' &&
+  ((later.act === 'yes' && sameScope(pending.scope, later.scope)) ||
+    (later.act === 'no' && within(pending.scope, later.scope)));
+
+/** A "no to everything" is an answer to every question. */
+const withoutAnswered = (answers: Answers, no: Answer): Answers =>
+  Object.fromEntries(Object.entries(answers).map(([id, all]) => [id, all.filter((one) => !isAnsweredBy(one, no))]));
 
 /** The answers without those that can never matter again, for whoever put them together otherwise than by `addAnswer`. */
 export const pruned = (answers: Answers): Answers => pruneAll(answers);
@@ -132,8 +143,8 @@ const pruneAll = (answers: Answers): Answers => {
 
 /**
  * The answers for one purpose (or `*`) without those that can never matter again. Exact, because a future event has a higher
- * `seq` than all of these (so a yes kept here can override only noes already known), and because an answer goes only
- * beside others that stay and do all it does.
+ * `seq` than all of these (so a yes kept here can override only noes already known, and those that a browser may yet say), and because an
+ * answer goes only beside others that stay and do all it does.
  */
 const prune = (answers: Answers, purpose: string): readonly Answer[] => {
   const inherited = purpose === everything ? none : answersFor(answers, everything);
@@ -183,6 +194,7 @@ const isPointlessNo = (no: Answer, others: readonly Answer[], yeses: readonly (r
       other.act === 'no' &&
       other.at >= no.at &&
       ranksAtLeast(other, no) &&
+      (!other.signal || no.signal) &&
       sameScope(other.scope, no.scope) &&
       yeses.every((answers) => {
         const against = answers.filter((answer) => answer.act === 'yes' && overrides(answer, no));

@@ -1,6 +1,15 @@
 import { seal, unseal } from '../kernel/crypto/key-encryption.ts';
 import type { Catalogue } from '../policies/index.ts';
-import { birthMonth, row, SubjectErased, SubjectNotFound, type Caller, type SubjectDeps } from '../subjects/index.ts';
+import {
+  birthMonth,
+  row,
+  SubjectErased,
+  SubjectNotFound,
+  throughAliases,
+  type Caller,
+  type SubjectDeps,
+  type SubjectState,
+} from '../subjects/index.ts';
 import { pruned, type Answer, type Answers } from './answers.ts';
 import { comingOfAge, consentAge } from './coming-of-age.ts';
 import { consentRevision } from './table.ts';
@@ -8,8 +17,9 @@ import { consentRevision } from './table.ts';
 /** `YYYY-MM`, or undefined where nobody told it. Throws KeyUnusable. */
 export const readBirthMonth = async (
   deps: Pick<SubjectDeps, 'database' | 'keys'>,
-  subjectId: string,
+  { subjectId, signals }: Pick<SubjectState, 'subjectId' | 'signals'>,
 ): Promise<string | undefined> => {
+  if ((signals as { birthMonth?: true }).birthMonth !== true) return undefined;
   const [stored] = await deps.database.read<{ id: string; sealed: Buffer }>(
     'select id, sealed from birth_month where subject_id = $1 order by recorded_at desc, id desc limit 1',
     [subjectId],
@@ -17,6 +27,18 @@ export const readBirthMonth = async (
   if (!stored) return undefined;
   const key = (await deps.keys.subjectKeys([subjectId])).get(subjectId);
   return key && unseal(key, stored.sealed, `birth-month:${stored.id}`).toString();
+};
+
+/** Under the person's own key. Throws SubjectErased where it is gone. */
+export const sealBirthMonth = async (
+  deps: Pick<SubjectDeps, 'keys'>,
+  subjectId: string,
+  id: string,
+  month: string,
+): Promise<Buffer> => {
+  const key = (await deps.keys.subjectKeys([subjectId])).get(subjectId);
+  if (!key) throw new SubjectErased();
+  return seal(key, Buffer.from(month), `birth-month:${id}`);
 };
 
 /**
@@ -49,14 +71,15 @@ export const recordBirthMonth = async (
   catalogue: Catalogue,
   input: { subjectId: string; month: string },
 ): Promise<void> => {
-  const { subjectId, month } = input;
+  const { month } = input;
+  const found = await deps.reader.state(input.subjectId);
+  if (found.version === 0) throw new SubjectNotFound('subjectId');
+  const { subjectId } = await throughAliases(deps, found);
   const id = deps.ids.uuid();
-  const key = (await deps.keys.subjectKeys([subjectId])).get(subjectId);
-  if (!key)
-    throw (await deps.reader.state(subjectId)).erasedAt ? new SubjectErased() : new SubjectNotFound('subjectId');
-  const sealed = seal(key, Buffer.from(month), `birth-month:${id}`);
-  await deps.writer.change(subjectId, { verb: 'record-birth-month', caller }, (state, seq) => {
+  const sealed = await sealBirthMonth(deps, subjectId, id, month);
+  const recorded = await deps.writer.change(subjectId, { verb: 'record-birth-month', caller }, (state, seq) => {
     if (state.erasedAt) throw new SubjectErased();
+    if (state.mergedInto !== null) return undefined;
     const answers = narrowByAge(state.answers as Answers, month, catalogue);
     return {
       answers,
@@ -71,4 +94,5 @@ export const recordBirthMonth = async (
       result: undefined,
     };
   });
+  if (!recorded) await recordBirthMonth(deps, caller, catalogue, input);
 };

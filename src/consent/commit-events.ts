@@ -73,7 +73,7 @@ export type GroundEnded = {
   /** A purpose, or `*`. */
   purpose: string;
   scope: Scope;
-  cause: 'withdrawn' | 'objected';
+  cause: 'withdrawn' | 'objected' | 'merged';
   at: number;
   catalogue: Catalogue;
 };
@@ -99,6 +99,7 @@ const answerOf = (event: NewEvent, seq: number, despiteGpc: boolean): ConsentEve
   ...(event.until === undefined ? {} : { until: event.until }),
   ...(event.guardianOk === undefined ? {} : { guardianOk: event.guardianOk }),
   ...(event.action === 'object' ? { objection: true as const } : {}),
+  ...(event.method === 'gpc' ? { signal: true as const } : {}),
   ...(despiteGpc ? { despiteGpc: true as const } : {}),
 });
 

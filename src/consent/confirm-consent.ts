@@ -1,20 +1,17 @@
 import { isCode, oneTimeCode } from '../kernel/crypto/one-time-code.ts';
 import type { Catalogue, Language } from '../policies/index.ts';
-import type { Caller } from '../subjects/index.ts';
-import { answersFor, everything, within, type Answers } from './answers.ts';
+import { throughAliases, type Caller } from '../subjects/index.ts';
+import { answersFor, type Answers } from './answers.ts';
 import { commitEvents, recordedEvent, type Method, type NewEvent, type RecordedEvent } from './commit-events.ts';
 import { ConfirmationRefused } from './errors.ts';
 import { readConfirmed, readEvent } from './read-history.ts';
-import { microseconds, termsOfYes, throughAliases, type ConsentDeps } from './record-event.ts';
+import { microseconds, termsOfYes, type ConsentDeps } from './record-event.ts';
 
-/** Whether the yes still waits: not lapsed, and nothing was said since that covers it. */
-export const isWaiting = (answers: Answers, pending: { id: string; purpose: string }, at: number): boolean => {
-  const question = answersFor(answers, pending.purpose).find(({ act, id }) => act === 'pending' && id === pending.id);
-  if (!question || question.until === undefined || question.until <= at) return false;
-  return ![...answersFor(answers, pending.purpose), ...answersFor(answers, everything)].some(
-    (no) => no.act === 'no' && no.seq > question.seq && within(question.scope, no.scope),
+/** Whether the yes still waits: not lapsed, and nothing was said since that settles it (`addAnswer` then drops the question). */
+export const isWaiting = (answers: Answers, pending: { id: string; purpose: string }, at: number): boolean =>
+  answersFor(answers, pending.purpose).some(
+    ({ act, id, until }) => act === 'pending' && id === pending.id && until !== undefined && until > at,
   );
-};
 
 /**
  * The second step of a double opt-in: the person typed the code from the mail, which makes the pending yes a yes of this moment. The same code

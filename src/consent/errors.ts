@@ -162,3 +162,10 @@ export class MergeWithItself extends AppError {
     super('subjects.merge-with-itself', 'unprocessable', 'both are the same record', { member: 'subject' });
   }
 }
+
+/** What is restricted is preserved as it is (Art. 18(2) GDPR). */
+export class MergeOfRestricted extends AppError {
+  constructor() {
+    super('subjects.merge-of-restricted', 'conflict', 'a restricted record cannot be merged until the case is settled');
+  }
+}

@@ -14,9 +14,8 @@ export const isInformedOf = (answers: Answers, purpose: Purpose, at: number): bo
   const known = { ...purpose, legalBasis: 'legitimate-interests' as const };
   return answersFor(answers, purpose.id).some(
     ({ act, scope }) =>
-      act === 'no' ||
-      (act !== 'pending' &&
-        ['valid-yes', 'informed', 'live-no'].includes(statusOfScope(answers, purpose.id, scope, at, known).code)),
+      act !== 'pending' &&
+      ['valid-yes', 'informed', 'live-no'].includes(statusOfScope(answers, purpose.id, scope, at, known).code),
   );
 };
 

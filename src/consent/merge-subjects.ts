@@ -1,5 +1,6 @@
 import type { Catalogue } from '../policies/index.ts';
 import {
+  birthMonth,
   moveIdentifiers,
   namespacesOf,
   refer,
@@ -7,13 +8,16 @@ import {
   SubjectContended,
   SubjectErased,
   SubjectNotFound,
+  throughAliases,
   type Caller,
+  type Change,
   type SubjectState,
 } from '../subjects/index.ts';
-import type { Answers } from './answers.ts';
-import { MergeNotForAccounts, MergeWithItself } from './errors.ts';
+import { everything, type Answer, type Answers } from './answers.ts';
+import { narrowByAge, readBirthMonth, sealBirthMonth } from './birth-month.ts';
+import { MergeNotForAccounts, MergeOfRestricted, MergeWithItself } from './errors.ts';
 import { mergeAnswers } from './merge-answers.ts';
-import { throughAliases, type ConsentDeps } from './record-event.ts';
+import type { ConsentDeps } from './record-event.ts';
 import { consentRevision } from './table.ts';
 
 /** Two records of one person were found to be one. */
@@ -29,8 +33,8 @@ const assertNoAccount = async (deps: ConsentDeps, catalogue: Catalogue, subjectI
  * Makes the record known by `other` an alias of `subjectId` (DESIGN section 8): every no of either survives, a yes only where both gave it. First the
  * surviving record is narrowed to what both permit, then the other one becomes an alias on the very version that was taken over, and last its
  * identifiers move; whatever dies in between permits less, and the same call, or the sweep, completes it. Proofs of control are not
- * inherited, and links of the merged record are reviewed with it: they are suspended.
- * Errors: SubjectNotFound, MergeWithItself, MergeNotForAccounts, SubjectErased, SubjectContended, and those of `refer`.
+ * inherited, and links of the merged record end.
+ * Errors: SubjectNotFound, MergeWithItself, MergeNotForAccounts, MergeOfRestricted, SubjectErased, SubjectContended, and those of `refer`.
  */
 export const mergeSubjects = async (
   deps: ConsentDeps,
@@ -51,30 +55,26 @@ export const mergeSubjects = async (
   await Promise.all([subjectId, mergedSubjectId].map((one) => assertNoAccount(deps, catalogue, one)));
 
   for (let attempt = 0; attempt < 50; attempt++) {
-    const other = await deps.reader.state(mergedSubjectId);
+    const [state, other] = await Promise.all([deps.reader.state(subjectId), deps.reader.state(mergedSubjectId)]);
+    for (const one of [state, other]) {
+      if (one.erasedAt) throw new SubjectErased();
+      if (one.restrictedAt) throw new MergeOfRestricted();
+    }
+    if (state.mergedInto !== null || other.mergedInto !== null) break;
+    const born = await youngerBirthMonth(deps, state, other);
     const narrowed = await deps.writer.change(
       subjectId,
       { verb: 'merge-subjects', caller, actor: input.actor },
-      (state, seq) => {
-        if (state.erasedAt || other.erasedAt) throw new SubjectErased();
-        if (state.mergedInto !== null || other.mergedInto !== null) return undefined;
-        return takenOver(deps, state, seq, other);
-      },
+      (current, seq) =>
+        current.version === state.version ? takenOver(deps, caller, catalogue, { state, seq, other, born }) : undefined,
+      state,
     );
-    if (!narrowed) throw new SubjectContended();
+    if (!narrowed) continue;
     const alias = await deps.writer.change(
       mergedSubjectId,
       { verb: 'merge-subjects', caller, actor: input.actor },
-      (state) =>
-        state.version === other.version
-          ? {
-              mergedInto: subjectId,
-              voidLeases: true,
-              reviewAt: deps.clock.now().toString(),
-              rows: [],
-              result: undefined,
-            }
-          : undefined,
+      (current) => (current.version === other.version ? aliasOf(deps, catalogue, current, subjectId) : undefined),
+      other,
     );
     if (!alias) continue; // they answered something in between: that is taken over as well
     await moveIdentifiers(deps, mergedSubjectId, subjectId);
@@ -83,10 +83,38 @@ export const mergeSubjects = async (
   throw new SubjectContended();
 };
 
-const takenOver = (deps: ConsentDeps, state: SubjectState, seq: number, other: SubjectState) => {
-  const answers = mergeAnswers(state.answers as Answers, other.answers as Answers, seq);
+/** The later of the birth months of both, sealed for the survivor; undefined where nothing is to be added there. */
+const youngerBirthMonth = async (
+  deps: ConsentDeps,
+  state: SubjectState,
+  other: SubjectState,
+): Promise<{ id: string; month: string; sealed: Buffer } | undefined> => {
+  const theirs = await readBirthMonth(deps, other);
+  if (theirs === undefined) return undefined;
+  const mine = await readBirthMonth(deps, state);
+  if (mine !== undefined && mine >= theirs) return undefined;
+  const id = deps.ids.uuid();
+  return { id, month: theirs, sealed: await sealBirthMonth(deps, state.subjectId, id, theirs) };
+};
+
+/** What becomes of the surviving record: no more than both permit. */
+const takenOver = (
+  deps: ConsentDeps,
+  caller: Caller,
+  catalogue: Catalogue,
+  about: {
+    state: SubjectState;
+    seq: number;
+    other: SubjectState;
+    born: { id: string; month: string; sealed: Buffer } | undefined;
+  },
+): Change<undefined> => {
+  const { state, seq, other, born } = about;
+  const merged = mergeAnswers(state.answers as Answers, other.answers as Answers, seq);
+  const answers = born ? narrowByAge(merged, born.month, catalogue) : merged;
   return {
     answers,
+    signals: { ...(other.signals as object), ...(state.signals as object), ...(born && { birthMonth: true }) },
     voidLeases: true,
     // Links that lost their ground are found by the sweep; checks deny at once.
     reviewAt: deps.clock.now().toString(),
@@ -94,11 +122,48 @@ const takenOver = (deps: ConsentDeps, state: SubjectState, seq: number, other: S
       row(consentRevision, {
         id: deps.ids.uuid(),
         subjectSeq: seq,
-        cause: 'merged' as const,
+        cause: 'merged',
         otherSubjectId: other.subjectId,
         answers,
       }),
+      ...(born ? [row(birthMonth, { id: born.id, sealed: born.sealed, system: caller.system })] : []),
     ],
     result: undefined,
   };
+};
+
+/** What becomes of the other one: an alias without a ground of its own. Its links end, because nobody could withdraw from them any more. */
+const aliasOf = (
+  deps: ConsentDeps,
+  catalogue: Catalogue,
+  state: SubjectState,
+  mergedInto: string,
+): Change<undefined> => {
+  const change: Change<undefined> = { mergedInto, voidLeases: true, rows: [], result: undefined };
+  const now = deps.clock.now();
+  const no: Answer = {
+    act: 'no',
+    scope: {},
+    at: now.epochMilliseconds,
+    seq: state.version + 1,
+    id: mergedInto,
+    rank: 'self',
+    own: false,
+    notice: 0,
+  };
+  for (const consequence of deps.onMerged) {
+    const { rows, ...rest } = consequence({
+      state,
+      before: state.answers as Answers,
+      after: { [everything]: [no] },
+      purpose: everything,
+      scope: {},
+      cause: 'merged',
+      at: now.epochMilliseconds,
+      catalogue,
+    });
+    Object.assign(change, rest);
+    change.rows.push(...rows);
+  }
+  return change;
 };

@@ -111,6 +111,7 @@ export const answersAsOf = async (database: Database, subjectId: string, asOf: T
         ...(event.expiresAt ? { until: Temporal.Instant.from(event.expiresAt).epochMilliseconds } : {}),
         ...(event.guardianOk === null ? {} : { guardianOk: event.guardianOk }),
         ...(event.action === 'object' ? { objection: true as const } : {}),
+        ...(event.method === 'gpc' ? { signal: true as const } : {}),
         ...(event.despiteGpc ? { despiteGpc: true as const } : {}),
       }),
     revision?.answers ?? {},

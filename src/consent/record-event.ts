@@ -13,6 +13,7 @@ import {
   SubjectContended,
   SubjectErased,
   SubjectNotFound,
+  throughAliases,
   type Caller,
   type IdempotencyMark,
   type Reference,
@@ -22,7 +23,7 @@ import {
 } from '../subjects/index.ts';
 import { answersFor, everything, recordedAct, type Answer, type Answers, type Scope } from './answers.ts';
 import { readBirthMonth } from './birth-month.ts';
-import { comingOfAge, consentAge } from './coming-of-age.ts';
+import { byAge, consentAge } from './coming-of-age.ts';
 import {
   commitEvents,
   recordedEvent,
@@ -37,7 +38,6 @@ import { expiryOf } from './expiry.ts';
 import {
   ConfirmationUnavailable,
   EvidenceMissing,
-  GuardianNotNeeded,
   GuardianUnverified,
   OccurredInFuture,
   PurposeRetired,
@@ -50,6 +50,8 @@ import { confirmation } from './table.ts';
 
 export type ConsentDeps = SubjectDeps & {
   consequences: readonly Consequence[];
+  /** What happens when a record becomes an alias. */
+  onMerged: readonly Consequence[];
   /** Whether there is a mail server to send codes by. */
   mailReady: boolean;
   takeTokens: TakeTokens;
@@ -160,27 +162,6 @@ const mailboxOf = (
   return mailbox;
 };
 
-/**
- * What a yes is worth for somebody of that age (Art. 8 GDPR), and until when. Nothing is said where nobody told the birth month: then nothing
- * shows that a guardian is needed. Throws GuardianNotNeeded for a guardian of somebody who is of age or whose age nobody knows.
- */
-const byAge = (
-  month: string | undefined,
-  age: number | undefined,
-  occurredAt: Temporal.Instant,
-  isGuardian: boolean,
-): { guardianOk?: boolean; until?: number } => {
-  if (month === undefined || age === undefined) {
-    if (isGuardian) throw new GuardianNotNeeded('the birth month of the child is not recorded');
-    return {};
-  }
-  const { guardianUntil, selfFrom } = comingOfAge(month, age);
-  const at = occurredAt.epochMilliseconds;
-  if (!isGuardian) return at < selfFrom ? { guardianOk: false } : {};
-  if (at >= guardianUntil) throw new GuardianNotNeeded('the person is of the age to answer alone');
-  return { guardianOk: true, until: guardianUntil };
-};
-
 const earliest = (...moments: (number | undefined)[]): number | undefined => {
   const given = moments.filter((moment) => moment !== undefined);
   return given.length === 0 ? undefined : Math.min(...given);
@@ -200,18 +181,10 @@ export const termsOfYes = async (
   const readAt = state?.version ?? 0;
   const end = expiryOf(occurredAt, purpose.validity);
   if (purpose.legalBasis !== 'consent') return { readAt, until: end };
-  const knowsMonth = (state?.signals as { birthMonth?: true } | undefined)?.birthMonth === true;
-  const month = knowsMonth ? await readBirthMonth(deps, state!.subjectId) : undefined;
+  const month = state && (await readBirthMonth(deps, state));
   const age = consentAge(purpose, catalogue.jurisdictions.get(catalogue.controller.jurisdiction));
   const { guardianOk, until } = byAge(month, age, occurredAt, isGuardian);
   return { readAt, guardianOk, until: earliest(end, until) };
-};
-
-/** Follows the record of a person to the one it was merged into. */
-export const throughAliases = async (deps: Pick<SubjectDeps, 'reader'>, state: SubjectState): Promise<SubjectState> => {
-  let current = state;
-  while (current.mergedInto !== null) current = await deps.reader.state(current.mergedInto);
-  return current;
 };
 
 const find = async (

@@ -1,16 +1,13 @@
-import type { Catalogue, Purpose } from '../policies/index.ts';
-import { SubjectErased, type Caller } from '../subjects/index.ts';
-import { answersFor, recordedAct, type Answers } from './answers.ts';
+import type { Catalogue } from '../policies/index.ts';
+import { SubjectErased, throughAliases, type Caller } from '../subjects/index.ts';
+import { recordedAct } from './answers.ts';
 import { commitEvents, type NewEvent } from './commit-events.ts';
-import { microseconds, throughAliases, type ConsentDeps } from './record-event.ts';
-
-/** A yes that the person gave although their browser said no: it was meant, and the signal does not end it. */
-const wasMeant = (answers: Answers, purpose: Purpose): boolean =>
-  answersFor(answers, purpose.id).some(({ act, despiteGpc }) => act === 'yes' && despiteGpc === true);
+import { microseconds, type ConsentDeps } from './record-event.ts';
 
 /**
  * Takes note of what the browser of a person says by Sec-GPC (w3c.github.io/gpc): turned on, it is an objection to every purpose that the policies
- * mark so, and thereby a no where nothing was chosen. Recorded once per change of the signal; turned off, it gives nothing back.
+ * mark so, and thereby a no where nothing was chosen; what the person said yes to while it was on stays (`despiteGpc`). Recorded once per change
+ * of the signal; turned off, it gives nothing back.
  * Answers whether anything changed. Errors: SubjectErased.
  */
 export const recordGpcSignal = async (
@@ -28,11 +25,7 @@ export const recordGpcSignal = async (
       if (state.erasedAt) throw new SubjectErased();
       const signals = state.signals as { gpc?: boolean };
       if ((signals.gpc ?? false) === input.on) return undefined;
-      const ended = input.on
-        ? [...catalogue.purposes.values()].filter(
-            (purpose) => purpose.endedByGpc && !wasMeant(state.answers as Answers, purpose),
-          )
-        : [];
+      const ended = input.on ? [...catalogue.purposes.values()].filter(({ endedByGpc }) => endedByGpc) : [];
       const events = ended.map((purpose): NewEvent => ({
         id: deps.ids.uuid(),
         purpose: purpose.id,

@@ -11,7 +11,7 @@ import {
   type Router,
 } from '../http/index.ts';
 import type { Catalogue, Purpose } from '../policies/index.ts';
-import { SubjectNotFound, subjectPathSchema, uuidSchema } from '../subjects/index.ts';
+import { SubjectNotFound, subjectPathSchema, throughAliases, uuidSchema } from '../subjects/index.ts';
 import type { Answers, Scope } from './answers.ts';
 import type { ConsentStatus } from './consent-status.ts';
 import { hashOfWords } from './notice.ts';
@@ -22,7 +22,7 @@ import { mayBeAsked } from './may-be-asked.ts';
 import { mergeSubjects } from './merge-subjects.ts';
 import { recordConsent } from './record-consent.ts';
 import type { RecordedEvent } from './commit-events.ts';
-import { throughAliases, type ConsentDeps } from './record-event.ts';
+import type { ConsentDeps } from './record-event.ts';
 import {
   asOfQuerySchema,
   birthMonthSchema,

@@ -33,7 +33,15 @@ export type Half = {
 };
 
 export type Cause =
-  'confirmed' | 'withdrawn' | 'objected' | 'unlink-asked' | 'other-side' | 'ground-ended' | 'lapsed' | 'acknowledged';
+  | 'confirmed'
+  | 'withdrawn'
+  | 'objected'
+  | 'merged'
+  | 'unlink-asked'
+  | 'other-side'
+  | 'ground-ended'
+  | 'lapsed'
+  | 'acknowledged';
 
 export const halvesOf = (links: unknown): readonly Half[] => links as readonly Half[];
 

@@ -95,6 +95,16 @@ export type SubjectReader = {
   stateOf(blindIndex: string, first?: boolean): Promise<SubjectState | undefined>;
 };
 
+/** Follows the record of a person to the one it was merged into. */
+export const throughAliases = async (
+  deps: { reader: Pick<SubjectReader, 'state'> },
+  state: SubjectState,
+): Promise<SubjectState> => {
+  let current = state;
+  while (current.mergedInto !== null) current = await deps.reader.state(current.mergedInto);
+  return current;
+};
+
 /**
  * One statement of a kind is under way at a time, so that what arrives meanwhile shares the next one. Two at a time, which DESIGN section 5 measured
  * best for bare look-ups, halved the callers per statement here and cost a quarter more processor time per check.

@@ -141,7 +141,7 @@ export const registerSubject = async (
 
 type Sealed = { blindIndex: string; subjectId: string; sealed: Buffer };
 
-const unsealAll = async (deps: Pick<SubjectDeps, 'keys'>, rows: readonly Sealed[]) => {
+const unsealAll = async <Row extends Sealed>(deps: Pick<SubjectDeps, 'keys'>, rows: readonly Row[]) => {
   const keys = await deps.keys.subjectKeys([...new Set(rows.map((row) => row.subjectId))]);
   return rows.flatMap((row) => {
     const key = keys.get(row.subjectId);
@@ -168,12 +168,15 @@ export const openIdentifiersOf = async (
   deps: Pick<SubjectDeps, 'database' | 'keys'>,
   subjectIds: readonly string[],
 ): Promise<Map<string, string[]>> => {
-  const rows = await deps.database.query<Sealed>(
-    `select ${sealedColumns} from identifier where subject_id = any($1::uuid[]) and observed_at is null`,
+  const rows = await deps.database.read<Sealed & { askedId: string }>(
+    // Those of an alias lie with the record that it was merged into.
+    `select k.id as "askedId", encode(i.blind_index, 'hex') as "blindIndex", i.subject_id as "subjectId", i.sealed
+     from unnest($1::uuid[]) as k (id) left join subject_state s on s.subject_id = k.id
+     join identifier i on i.subject_id = coalesce(s.merged_into, k.id) and i.observed_at is null`,
     [arrayLiteral(subjectIds)],
   );
   const opened = new Map<string, string[]>();
-  for (const { subjectId, identifier } of await unsealAll(deps, rows))
-    opened.set(subjectId, [...(opened.get(subjectId) ?? []), identifier]);
+  for (const { askedId, identifier } of await unsealAll(deps, rows))
+    opened.set(askedId, [...(opened.get(askedId) ?? []), identifier]);
   return opened;
 };

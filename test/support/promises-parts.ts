@@ -103,6 +103,7 @@ export const startParts = async (
     denials,
     blindIndexSecret: blindIndex.key,
     consequences: [unlinkWhatFell(ids), stopWhatEnded(ids)],
+    onMerged: [unlinkWhatFell(ids)],
     inheritNoes: inheritNoes(state),
     findReviews: findReviews(database),
     mailReady: true,
