@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connect, type Database } from '../src/kernel/database/client.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { createBrowser, startOidcProvider, type OidcProvider } from './support/oidc.ts';
 import { agreeToLinking, linkQuestion, proveControl } from './support/people.ts';
 
 let provider: OidcProvider;
 let app: TestApp;
+let owner: Database;
 /** A call as a colleague with one role; answers status and body. */
 type Colleague = (method: string, path: string, body?: object) => Promise<{ status: number; body: any }>;
 let caseworker: Colleague;
@@ -48,6 +50,7 @@ beforeAll(async () => {
       id_token_signed_response_alg: 'ES256',
     },
   ]);
+  owner = connect(app.database.urls.owner, { connections: 1 });
   [caseworker, dpo, auditor] = [
     await signIn('cw1', 'caseworker'),
     await signIn('dp1', 'dpo'),
@@ -55,6 +58,7 @@ beforeAll(async () => {
   ];
 });
 afterAll(async () => {
+  await owner.end();
   await app.close();
   await provider.close();
 });
@@ -232,6 +236,24 @@ test('only a caseworker answers, once, and it stands in the audit of the custome
     [won.subjectId],
   );
   expect(audit[0]).toEqual({ actor: 'cw1' });
+});
+
+test('two colleagues who answer at the same moment do not both count', async () => {
+  const reviewId = await requested(await pair());
+  // Holds up what each of them writes, until both have found it unanswered.
+  await owner.script(`begin; select id from match_review where id = '${reviewId}' for update`);
+  const both = Promise.all([answer(reviewId, 'same-person'), answer(reviewId, 'not-same-person')]);
+  const tried = () =>
+    owner.query(
+      `select a.id from audit_event a join match_review r on r.subject_id = a.subject_id where r.id = $1 and a.verb = 'answer-review'`,
+      [reviewId],
+    );
+  await expect.poll(async () => (await tried()).length, { interval: 5 }).toBe(2);
+  await owner.script('commit');
+  const statuses = (await both).map(({ status }) => status);
+  expect(statuses.toSorted()).toEqual([200, 409]);
+  const won = (await both).find(({ status }) => status === 200)!.body.answer;
+  expect((await caseworker('GET', `/v1/reviews/${reviewId}`)).body.answer).toBe(won);
 });
 
 test('nobody without a session reads or answers, and another site cannot make a colleague answer', async () => {

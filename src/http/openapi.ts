@@ -26,6 +26,7 @@ const tags = [
   { name: 'Subjects', description: 'Identifiers of persons and proof of control' },
   { name: 'Consent', description: 'Record, withdraw, object, status, history, receipts' },
   { name: 'Links', description: 'Ties of social identities to customers' },
+  { name: 'Reviews', description: 'Likely matches that a human looks at' },
   { name: 'Obligations', description: 'What a system has to do' },
   { name: 'Staff', description: 'Sign-in of colleagues' },
   { name: 'Operations', description: 'Health' },

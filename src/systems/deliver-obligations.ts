@@ -90,9 +90,7 @@ export const createDeliveryWorker = (deps: Deps): DeliveryWorker => {
     const outcome = await deps.send({ url: obligation.url, headers, body, timeoutMs });
     const answer = readAnswer(outcome);
     let problem = problemOf(outcome);
-    // Whoever says only that it informed has taken the message: which words it showed follows by its own call.
-    let done =
-      problem === null && answer.acknowledged && (obligation.kind !== 'inform' || answer.informed !== undefined);
+    let done = problem === null && answer.acknowledged;
     if (done)
       await acknowledgeObligation(deps, system, id, answer.informed).catch((error: unknown) => {
         if (!(error instanceof AppError) || error.kind !== 'unprocessable') throw error;
