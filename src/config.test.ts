@@ -25,9 +25,33 @@ test.each([
   [{ MAIL_URL: 'http://user:s3cret@mail', MAIL_FROM: 'info@example.org' }, 'MAIL_URL'],
   [{ MAIL_URL: 'smtp://user:s3cret@mail' }, 'MAIL_FROM: required with'],
   [{ MAIL_URL: 'smtp://mail', MAIL_FROM: 'info@example.org, else@example.org' }, 'MAIL_FROM'],
+  [{ TOKEN_ISSUERS: 'https://login.example.org, http://login.example.org' }, 'TOKEN_ISSUERS'],
+  [{ STAFF_ISSUER: 'http://login.example.org' }, 'STAFF_ISSUER'],
+  [{ STAFF_ISSUER: 'https://login.example.org', STAFF_CLIENT_SECRET: 's3cret' }, 'STAFF_CLIENT_ID: required with'],
+  [{ STAFF_CLIENT_ID: 'askfirst', STAFF_CLIENT_SECRET: 's3cret' }, 'STAFF_ISSUER: required with'],
+  [{ STAFF_SCOPE: 'profile' }, 'STAFF_SCOPE'],
 ])('a wrong environment is refused by the name of the variable, never by its value: %j', (environment, name) => {
   expect(() => readConfig(environment)).toThrow(name);
   expect(() => readConfig(environment)).not.toThrow(/s3cret/);
+});
+
+test('an identity provider takes an issuer, a client and its secret; token issuers are a list', () => {
+  const STAFF_ISSUER = 'https://login.example.org/realms/club';
+  const { settings, secrets } = readConfig({
+    STAFF_ISSUER,
+    STAFF_CLIENT_ID: 'askfirst',
+    STAFF_CLIENT_SECRET: 's3cret',
+    TOKEN_ISSUERS: ' https://one.example.org/ , http://127.0.0.1:9000,',
+  });
+  expect(secrets.staffProvider).toEqual({
+    issuer: STAFF_ISSUER,
+    clientId: 'askfirst',
+    clientSecret: 's3cret',
+    scope: 'openid',
+    rolesClaim: 'roles',
+  });
+  expect(settings.tokenIssuers).toEqual(['https://one.example.org/', 'http://127.0.0.1:9000']);
+  expect(readConfig({})).toMatchObject({ settings: { tokenIssuers: [] }, secrets: { staffProvider: undefined } });
 });
 
 test('without a name of its own, the key store is the database beside the data', () => {

@@ -150,6 +150,43 @@ test('a scope that this version does not know gives nothing', async () => {
   expect(await outcome(verify, token)).toMatchObject({ scopes: ['links:read'] });
 });
 
+test('a token of another issuer is verified by whoever verifies that issuer, and again after five minutes', async () => {
+  const { clock, key, common } = setUp();
+  const startedAt = clock.now().epochMilliseconds;
+  const iat = startedAt / 1000;
+  const asked: string[] = [];
+  const caller = { system: 'crm', clientId: 'c', scopes: [], issuedAt: iat, expiresAt: iat + 3_600 };
+  let refused = false;
+  const verify = createTokenVerifier({
+    keys: async () => [key],
+    ...common,
+    tick: () => clock.now().epochMilliseconds - startedAt,
+    outside: new Map([
+      [
+        'https://login.example',
+        async (token) => {
+          asked.push(token);
+          if (refused) throw new TokenInvalid('signed with an unknown key');
+          return caller;
+        },
+      ],
+    ]),
+  });
+  const token = await forge(key, { iss: 'https://login.example' });
+  expect(await verify(token)).toBe(caller);
+  clock.advance({ seconds: 299 });
+  expect(verify(token)).toBe(caller);
+  expect(asked).toEqual([token]);
+  clock.advance({ seconds: 1 });
+  expect(await verify(token)).toBe(caller);
+  expect(asked).toEqual([token, token]);
+  refused = true;
+  clock.advance({ seconds: 300 });
+  expect(await outcome(verify, token)).toContain('unknown key');
+  // What is signed with our own key, but names somebody else, is not ours.
+  expect(await outcome(verify, await forge(key, { iss: 'https://login.example/' }))).toEqual(expect.any(String));
+});
+
 test('old and new key verify side by side while keys are rotated', async () => {
   const { common, key, issue } = setUp();
   const next = newSigningKey('k2');
