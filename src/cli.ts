@@ -161,6 +161,14 @@ const verbs: readonly Verb[] = [
     run: async ([file], options) => (await import('./cli/import.ts')).importFile(file!, options),
   },
   {
+    name: 'doctor',
+    takes: '[--json]',
+    about: 'Checks settings, database, roles, keys, backups, mail, clock and policies, and says what to do; changes nothing',
+    arguments: [0, 0],
+    options: ['json'],
+    run: async (_, options) => (await import('./cli/doctor.ts')).doctor(options),
+  },
+  {
     name: 'audit',
     takes: '<file> [--system <id>] [--report <file>] [--language de|fr|it|en]',
     about: 'Says which of the social links that a CRM holds have no ground, and why; changes nothing',
