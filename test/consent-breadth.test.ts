@@ -330,6 +330,17 @@ test('people are spoken to as they wish: by a person, not by phone, never in pub
   expect(await speak('crm:wishes', 'reply_automatically', byBot)).toContain('dialogue-as-wished');
 });
 
+test('who objected can take it back as simply, and nobody is asked to agree to what needs no consent', async () => {
+  const agree = () => say('crm:takes-back', 'dialogue');
+  expect(await refused(agree())).toBe('consent.not-the-basis');
+  await object('crm:takes-back', {});
+  const inPrivate = { channel: 'messenger', visibility: 'private' };
+  await ok(say('crm:takes-back', 'customer-service', { decision: 'informed' }));
+  expect(await speak('crm:takes-back', 'reply', inPrivate)).toContain('dialogue-as-wished');
+  await ok(agree());
+  expect(await speak('crm:takes-back', 'reply', inPrivate)).toBe('permit');
+});
+
 test('a wish about a topic holds against a message that does not say what it is about', async () => {
   await ok(say('crm:topics', 'newsletter', { scope: { channel: 'email' } }));
   await object('crm:topics', { topic: 'offers' });

@@ -121,11 +121,12 @@ export const addAnswer = (answers: Answers, event: ConsentEvent): Answers => {
   return kept;
 };
 
-/** A later yes to the same question settles a pending one, and so does a no that covers it. */
-const isAnsweredBy = (pending: Answer, later: Answer): boolean =>
-  pending.act === 'pending' &&
-  ((later.act === 'yes' && sameScope(pending.scope, later.scope)) ||
-    (later.act === 'no' && within(pending.scope, later.scope)));
+/** A no that covers a question settles it; so does a yes of the same person to the same question, and to ask it anew, for then the newer code counts. */
+export const isAnsweredBy = (pending: Answer, later: Answer): boolean => {
+  if (pending.act !== 'pending' || later.act === 'informed') return false;
+  if (later.act === 'no') return within(pending.scope, later.scope);
+  return pending.rank === later.rank && sameScope(pending.scope, later.scope);
+};
 
 /** A "no to everything" is an answer to every question. */
 const withoutAnswered = (answers: Answers, no: Answer): Answers =>
@@ -161,10 +162,12 @@ const prune = (answers: Answers, purpose: string): readonly Answer[] => {
   return kept;
 };
 
-/** Valid whenever the other one is: at any time, under any newest notice. */
+/** Valid whenever the other one is: at any time, under any newest notice, whatever turns out to be the person's age (`narrowByAge`). */
 const isAsValid = (one: Answer, other: Answer): boolean =>
   (one.until ?? Infinity) >= (other.until ?? Infinity) &&
   one.notice === other.notice &&
+  one.rank === other.rank &&
+  one.at >= other.at &&
   (guardianInOrder(one) || !guardianInOrder(other));
 
 /** A yes (or a pending or informed one) beside one of the same scope that is as strong and overrides the same noes. */
@@ -172,8 +175,6 @@ const isPointlessYes = (answer: Answer, others: readonly Answer[], inherited: re
   const asStrong = others.filter(
     (other) =>
       other.act === answer.act &&
-      other.at >= answer.at &&
-      ranksAtLeast(other, answer) &&
       (other.own || !answer.own) &&
       (other.despiteGpc || !answer.despiteGpc) &&
       isAsValid(other, answer) &&

@@ -17,7 +17,12 @@ export const mayBeAsked = (
   rules: AskingRules,
 ): { may: boolean; from?: number } => {
   const { code, until } = statusOfScope(answers, purpose, scope, at, rules);
-  if (code === 'valid-yes') return until === undefined ? { may: false } : { may: false, from: until };
+  if (code === 'valid-yes') {
+    if (until === undefined) return { may: false };
+    // A no that the yes held off may be live again then.
+    const then = mayBeAsked(answers, purpose, scope, until, rules);
+    return then.may ? { may: false, from: until } : then;
+  }
   if (code === 'pending') return { may: false };
   if (code !== 'live-no') return { may: true };
   // A no to everything is an answer to every question.

@@ -1,4 +1,14 @@
-import { guardianInOrder, pruned, within, yesesPerScope, type Answer, type Answers } from './answers.ts';
+import {
+  answersFor,
+  everything,
+  guardianInOrder,
+  isAnsweredBy,
+  pruned,
+  within,
+  yesesPerScope,
+  type Answer,
+  type Answers,
+} from './answers.ts';
 
 type Grown = Record<string, readonly Answer[]>;
 
@@ -47,12 +57,20 @@ export const mergeAnswers = (one: Answers, other: Answers, seq: number): Answers
   return kept;
 };
 
-/** The answers with the noes of another record, whose yeses say nothing here. `seq`: the version at which they are taken over. Pure. */
+/**
+ * The answers with the noes of another record, whose yeses say nothing here; questions that they answer are settled. `seq`: the version at which
+ * they are taken over. Pure.
+ */
 export const takeOverNoes = (answers: Answers, other: Answers, seq: number): Answers => {
-  const grown: Grown = { ...answers };
-  for (const [purpose, theirs] of Object.entries(other)) {
-    const noes = theirs.filter(({ act }) => act === 'no').map((no) => ({ ...no, seq }));
-    if (noes.length > 0) grown[purpose] = [...(grown[purpose] ?? []), ...noes];
+  const noes = (purpose: string): Answer[] =>
+    answersFor(other, purpose).flatMap((no) => (no.act === 'no' ? [{ ...no, seq }] : []));
+  const toEverything = noes(everything);
+  const grown: Grown = {};
+  for (const purpose of new Set([...Object.keys(answers), ...Object.keys(other)])) {
+    const taken = noes(purpose);
+    const settling = [...taken, ...toEverything];
+    const kept = answersFor(answers, purpose).filter((answer) => !settling.some((no) => isAnsweredBy(answer, no)));
+    if (kept.length + taken.length > 0) grown[purpose] = [...kept, ...taken];
   }
   return pruned(grown);
 };

@@ -6,8 +6,7 @@ import { recordEvent, type ConsentDeps, type EventInput } from './record-event.t
 
 /**
  * Records that a person said yes (`give`), said no when asked (`refuse`), or was told (`inform`, for purposes that rest on another basis).
- * A yes narrowed to a scope is also a choice within what needs no consent: the channel on which a contract is served.
- * Errors: those of `recordEvent`; ConsentNotTheBasis for a yes to the whole of what needs none, or the telling of what needs a yes.
+ * Errors: those of `recordEvent`; ConsentNotTheBasis for the telling of what needs a yes.
  */
 export const recordConsent = async (
   deps: ConsentDeps,
@@ -17,9 +16,6 @@ export const recordConsent = async (
 ): Promise<RecordedEvent> => {
   const purpose = catalogue.purposes.get(input.purpose);
   if (!purpose) throw new PurposeUnknown();
-  const byConsent = purpose.legalBasis === 'consent';
-  const chooses = Object.keys(input.scope).length > 0;
-  if ((input.action === 'inform' && byConsent) || (input.action === 'give' && !byConsent && !chooses))
-    throw new ConsentNotTheBasis(purpose.id);
+  if (input.action === 'inform' && purpose.legalBasis === 'consent') throw new ConsentNotTheBasis(purpose.id);
   return recordEvent(deps, caller, catalogue, input);
 };

@@ -37,6 +37,7 @@ import { confirmationMail } from './confirmation-mail.ts';
 import { expiryOf } from './expiry.ts';
 import {
   ConfirmationUnavailable,
+  ConsentNotTheBasis,
   EvidenceMissing,
   GuardianUnverified,
   OccurredInFuture,
@@ -114,6 +115,19 @@ const checkScope = (purpose: Purpose, scope: Scope, catalogue: Catalogue, earlie
         : purpose.values[dimension]!.some((allowed) => (typeof allowed === 'string' ? allowed : allowed.id) === value);
     if (!exists) throw new ScopeUnknown(dimension, purpose.id, 'is not a value');
   }
+};
+
+/**
+ * What needs no consent is agreed to in two ways only: narrowed, as a choice within it (the channel on which a contract is served), or by
+ * whoever takes an objection back. Throws ConsentNotTheBasis.
+ */
+const assertMayAgree = (purpose: Purpose, scope: Scope, known: SubjectState | undefined): void => {
+  if (purpose.legalBasis === 'consent' || Object.keys(scope).length > 0) return;
+  const answers = (known?.answers ?? {}) as Answers;
+  const objected = [...answersFor(answers, purpose.id), ...answersFor(answers, everything)].some(
+    ({ act }) => act === 'no',
+  );
+  if (!objected) throw new ConsentNotTheBasis(purpose.id);
 };
 
 /** The person's own key, which was made with the person: where it is gone, the person was erased, and none is made again. */
@@ -234,7 +248,7 @@ const confirmationRows = (
  * Records one answer of a person in one transaction with everything that follows from it. The person is found by the identifier, or
  * created: a no of somebody unknown is kept as well as a yes. Noes go in their own lane of the writer. A yes that has to be confirmed is
  * `pending`, and the mail with its code is owed by the same transaction.
- * Errors: PurposeUnknown, PurposeRetired, ScopeUnknown, NoticeUnknown, NoticeWordsDiffer, OccurredInFuture, EvidenceMissing, GuardianUnverified, GuardianNotNeeded,
+ * Errors: PurposeUnknown, PurposeRetired, ConsentNotTheBasis, ScopeUnknown, NoticeUnknown, NoticeWordsDiffer, OccurredInFuture, EvidenceMissing, GuardianUnverified, GuardianNotNeeded,
  * ConfirmationUnavailable, TooManyConfirmations, SubjectErased, SubjectNotFound, and those of `refer`.
  */
 export const recordEvent = async (
@@ -262,6 +276,7 @@ export const recordEvent = async (
   const earlier = urgent && known ? answersFor(known.answers as Answers, input.purpose) : [];
   if (purpose) checkScope(purpose, input.scope, catalogue, earlier);
   else if (!urgent || (input.purpose !== everything && earlier.length === 0)) throw new PurposeUnknown();
+  if (purpose && input.action === 'give') assertMayAgree(purpose, input.scope, known);
   const mailbox = purpose && mailboxOf(deps, caller, catalogue, input, purpose);
   if (mailbox) {
     const { granted } = await deps.takeTokens(`confirm:${mailbox.blindIndex}`, 1, confirmationsPerDay, 86_400);
