@@ -257,14 +257,11 @@ test('a key that the issuer has withdrawn is not taken for much longer', async (
   const token = await issuer.forge(claims({ exp: nowSeconds() + 3_000 }));
   expect(await pull(token, second)).toBe('200');
   const again = await issuer.forge(claims({ exp: nowSeconds() + 3_000 }));
-  const last = await issuer.forge(claims({ exp: nowSeconds() + 3_000 }));
   await issuer.rotate();
   const fetchedBefore = issuer.asked.get('/jwks')!;
   aheadSeconds = 400;
-  // Noticed in the background: this one still passes.
-  await pull(again, second);
-  await expect.poll(() => issuer.asked.get('/jwks')! - fetchedBefore).toBeGreaterThan(0);
-  await expect.poll(() => pull(last, second)).toContain('401 auth.token-invalid');
+  expect(await pull(again, second)).toContain('401 auth.token-invalid');
+  expect(issuer.asked.get('/jwks')! - fetchedBefore).toBe(1);
 });
 
 test('an operator registers and sees such a client on the command line', async () => {
@@ -274,10 +271,8 @@ test('an operator registers and sees such a client on the command line', async (
     KEY_ENCRYPTION_KEYS: testKeyEncryptionKeys,
     TOKEN_ISSUERS: `https://login.example.org/realms/club, ${issuer.issuer}`,
   };
-  const create = (url: string) => [
-    ...['clients', 'create', 'crm', '--scope', 'consents:read'],
-    ...['--issuer', url, '--external-id', 'crm-prod'],
-  ];
+  const create = (url: string) =>
+    `clients create crm --scope consents:read --issuer ${url} --external-id crm-prod`.split(' ');
   const made = await runSource('cli.ts', create(issuer.issuer), { env });
   expect(made).toMatchObject({
     code: 0,

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../src/kernel/clock.ts';
+import { createRouter } from '../src/http/index.ts';
+import { appOf } from '../src/http/test-support.ts';
 import { connect, type Database } from '../src/kernel/database/client.ts';
+import { createStaffGuard } from '../src/staff/index.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { createBrowser, startOidcProvider, type Browser, type OidcProvider } from './support/oidc.ts';
 
@@ -296,6 +299,34 @@ test('another site cannot sign anybody out', async () => {
   expect((await me(browser)).status).toBe(200);
   const own = { method: 'POST', headers: { 'sec-fetch-site': 'same-origin' } };
   expect((await browser.visit(`${app.url}/staff/sign-out`, own)).status).toBe(204);
+});
+
+test('a route for colleagues lets in who has one of its roles, and takes changes from our own pages only', async () => {
+  const requireStaff = createStaffGuard({ database: app.db, clock, baseUrl: app.url });
+  const { app: guarded } = appOf([
+    createRouter({})
+      .openapi({ method: 'post', path: '/decide', security: [{ staffSession: [] }], responses: {} }, async (c) =>
+        c.json(await requireStaff(c, ['caseworker'])),
+      )
+      .openapi({ method: 'get', path: '/read', security: [{ staffSession: [] }], responses: {} }, async (c) =>
+        c.json(await requireStaff(c, ['dpo', 'auditor'])),
+      ),
+  ]);
+  const browser = createBrowser();
+  await signIn(browser);
+  const cookie = `askfirst-staff=${browser.cookies.find(({ name }) => name === 'askfirst-staff')!.value}`;
+  const decide = (headers: Record<string, string>) => guarded.request('/decide', { method: 'POST', headers });
+  const decided = await decide({ cookie, origin: app.url });
+  expect(await decided.json()).toMatchObject({ person: 'u17', roles: ['caseworker'] });
+  expect((await decide({ cookie, 'sec-fetch-site': 'same-origin' })).status).toBe(200);
+  expect(await codeOf(await decide({ cookie }))).toEqual([403, 'staff.cross-site']);
+  expect(await codeOf(await decide({ cookie, origin: 'https://evil.example' }))).toEqual([403, 'staff.cross-site']);
+  expect(await codeOf(await decide({ cookie, origin: app.url, 'sec-fetch-site': 'same-site' }))).toEqual([
+    403,
+    'staff.cross-site',
+  ]);
+  expect(await codeOf(await decide({ origin: app.url }))).toEqual([401, 'staff.sign-in-missing']);
+  expect(await codeOf(await guarded.request('/read', { headers: { cookie } }))).toEqual([403, 'staff.role-missing']);
 });
 
 test('nobody is somebody without a session, and a system’s token is none', async () => {
