@@ -19,7 +19,8 @@ import { print, remark } from './print.ts';
 import { readJson } from './read-input.ts';
 import { UsageError } from './usage-error.ts';
 
-const folderOr = (given: string | undefined): string =>
+/** The folder that was named, or the one of the settings. */
+export const folderOr = (given: string | undefined): string =>
   given === undefined ? readConfig().settings.policiesFolder : resolve(given);
 
 /** Needs no database, so that an editor's hook or a pipeline can call it. */

@@ -1,7 +1,7 @@
 import type { Database } from '../kernel/database/client.ts';
 import { AppError } from '../kernel/errors.ts';
 import { readCatalogue, type Catalogue } from './catalogue.ts';
-import { assertNotWider } from './assert-not-wider.ts';
+import { assertNotWider, widenings } from './assert-not-wider.ts';
 import type { Deployment } from './deployment.ts';
 
 /** No policy set is active, or this instance cannot read the active one: nothing is decided (DESIGN section 7). */
@@ -36,6 +36,12 @@ const everActive = async (database: Database): Promise<Catalogue[]> =>
   (await database.query<{ content: string }>('select content from policy_set')).flatMap(
     ({ content }) => readable(content) ?? [],
   );
+
+/** Why a set cannot be activated where others have been; empty where it can. See `activatePolicies`. */
+export const activationProblems = async (database: Database, catalogue: Catalogue): Promise<string[]> => {
+  const found = new Set((await everActive(database)).flatMap((before) => widenings(before, catalogue)));
+  return [...found];
+};
 
 /**
  * Makes a policy set the one that all instances obey from their next read on. Links that lose their ground are reviewed by the sweep.

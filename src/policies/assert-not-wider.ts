@@ -1,4 +1,5 @@
 import { AppError } from '../kernel/errors.ts';
+import { asksAnew, counts, isCorrected } from './asks-anew.ts';
 import type { Catalogue } from './catalogue.ts';
 import { dimensions, type Language, type Purpose } from './schema.ts';
 
@@ -13,7 +14,7 @@ export class ActivationWidens extends AppError {
   }
 }
 
-type Set = Pick<Catalogue, 'purposes' | 'platforms'>;
+type PolicySet = Pick<Catalogue, 'purposes' | 'platforms'>;
 
 /**
  * Refuses a set under which answers recorded under the one before it would mean more. Pure. A purpose that keeps its id must
@@ -27,8 +28,14 @@ type Set = Pick<Catalogue, 'purposes' | 'platforms'>;
  * What may change: `doubleOptIn` (a yes that waits for its confirmation goes on waiting), `validity` (an answer carries its own end),
  * `askAgainAfter` (it permits no use). Rules and grants are the controller's own judgement, which `policies diff` shows beforehand.
  */
-export const assertNotWider = (before: Set, after: Set): void => {
-  const problems = [...before.purposes.values()].flatMap((purpose) => {
+export const assertNotWider = (before: PolicySet, after: PolicySet): void => {
+  const problems = widenings(before, after);
+  if (problems.length > 0) throw new ActivationWidens(problems);
+};
+
+/** The same as a list of what is wrong. */
+export const widenings = (before: PolicySet, after: PolicySet): string[] =>
+  [...before.purposes.values()].flatMap((purpose) => {
     const next = after.purposes.get(purpose.id);
     if (!next) return [];
     return [
@@ -38,8 +45,6 @@ export const assertNotWider = (before: Set, after: Set): void => {
       ...(asksAnew(purpose, next) ? [] : [...revived(purpose, next), ...gained(purpose, next, before, after)]),
     ].map((problem) => `purpose "${purpose.id}": ${problem}`);
   });
-  if (problems.length > 0) throw new ActivationWidens(problems);
-};
 
 const reworded = (purpose: Purpose, next: Purpose): string[] =>
   purpose.notices.flatMap(({ version, text }) => {
@@ -61,16 +66,6 @@ const lostDimensions = (purpose: Purpose, next: Purpose): string[] => {
     : [];
 };
 
-const newest = (purpose: Purpose): number => purpose.notices.at(-1)!.version;
-const isCorrected = (purpose: Purpose, version: number): boolean =>
-  purpose.notices.some(({ corrects }) => corrects?.includes(version));
-
-/** Whether an answer to that version of the notice still counts. */
-const counts = (purpose: Purpose, version: number): boolean =>
-  purpose.retired === undefined &&
-  !isCorrected(purpose, version) &&
-  (!purpose.renewOnNewNotice || version === newest(purpose));
-
 /**
  * Answers that did not count and would. Going back to an earlier notice under which people are asked anew revives none that it should not:
  * those who said yes to its words said it to these.
@@ -90,12 +85,8 @@ const revived = (purpose: Purpose, next: Purpose): string[] => [
     ),
 ];
 
-/** Whether none of the answers that may be recorded counts any more. */
-const asksAnew = (purpose: Purpose, next: Purpose): boolean =>
-  purpose.notices.every(({ version }) => !counts(next, version));
-
 /** What an answer of before would come to cover. Where a yes names no value of a dimension, it covers each that there is. */
-const gained = (purpose: Purpose, next: Purpose, before: Set, after: Set): string[] => {
+const gained = (purpose: Purpose, next: Purpose, before: PolicySet, after: PolicySet): string[] => {
   const lists = ['actions', 'dataCategories', 'recipients', 'compatiblePurposes', 'dimensions'] as const;
   const flags = ['specialCategories', 'automatedDecisions'] as const;
   const gains = [
@@ -119,7 +110,7 @@ const gained = (purpose: Purpose, next: Purpose, before: Set, after: Set): strin
 const beyond = <T>(fewer: readonly T[], more: readonly T[]): T[] => more.filter((item) => !fewer.includes(item));
 
 /** A recipient is who it is called: another name under the same id is somebody else. */
-const valuesOf = (purpose: Purpose, dimension: (typeof dimensions)[number], { platforms }: Set): string[] => {
+const valuesOf = (purpose: Purpose, dimension: (typeof dimensions)[number], { platforms }: PolicySet): string[] => {
   if (dimension === 'platform') return [...platforms.keys()];
   return (purpose.values[dimension] ?? []).map((value) =>
     typeof value === 'string' ? value : `${value.id} (${Object.values(value.name).join(' / ')})`,

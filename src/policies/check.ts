@@ -1,5 +1,5 @@
 import type { Catalogue } from './catalogue.ts';
-import { PolicyError } from './errors.ts';
+import { PolicyError, type Problem } from './errors.ts';
 import { loadCatalogue } from './load.ts';
 
 /**
@@ -13,10 +13,14 @@ export async function checkPolicies(folder: string, today: string): Promise<{ ok
     return { ok: true, text: [...matrix(catalogue), ...overdueReviews(catalogue, today)].join('\n') + '\n' };
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;
-    const lines = error.problems.map(({ file, line, member, message }) => `${file}:${line}: ${member}: ${message}`);
+    const lines = error.problems.map(problemLine);
     return { ok: false, text: [...lines, `${lines.length} problem(s); this folder does not load`, ''].join('\n') };
   }
 }
+
+/** A problem as editors and terminals know how to follow it. */
+export const problemLine = ({ file, line, member, message }: Problem): string =>
+  `${file}:${line}: ${member}: ${message}`;
 
 /** Rules down, cases across, in blocks that fit a terminal. */
 function matrix({ digest, rules, cases }: Catalogue): string[] {

@@ -46,7 +46,8 @@ export function explain(catalogue: Catalogue, facts: Facts, language: Language):
   ].join('\n');
 }
 
-function factLines(facts: Facts): string[] {
+/** Every fact that is known, a line each. */
+export function factLines(facts: Facts): string[] {
   const shown: string[] = [];
   const show = (value: unknown, path: string, leaf: Leaf) => {
     if (value === undefined) return;

@@ -34,6 +34,17 @@ type Items = Record<Collection | 'controller', Item[]>;
  * A folder that loads has a case for every rule and no case that fails.
  */
 export async function loadCatalogue(folder: string): Promise<Catalogue> {
+  const { content, locate } = await readContent(folder);
+  const judged = judge(content, canonicalize(content)!);
+  if (Array.isArray(judged)) throw new PolicyError(judged.map(locate));
+  return judged;
+}
+
+/**
+ * What a folder says, before anything is judged that needs more than one file, and where in it each member is written. Throws PolicyError
+ * where a file is not as it should be.
+ */
+export async function readContent(folder: string): Promise<{ content: Content; locate: (flaw: Flaw) => Problem }> {
   const problems: Problem[] = [];
   const items: Items = {
     controller: [],
@@ -58,9 +69,7 @@ export async function loadCatalogue(folder: string): Promise<Catalogue> {
     const { flaws } = compileRules(content.rules, new Map());
     throw new PolicyError([...problems, ...flaws.map((flaw) => located(flaw, items))]);
   }
-  const judged = judge(content, canonicalize(content)!);
-  if (Array.isArray(judged)) throw new PolicyError(judged.map((flaw) => located(flaw, items)));
-  return judged;
+  return { content, locate: (flaw) => located(flaw, items) };
 }
 
 async function filesOf(folder: string, { path }: Place, problems: Problem[]): Promise<string[]> {

@@ -40,7 +40,8 @@ export function playCases(
   return { played, flaws };
 }
 
-function differences(expected: Case, verdict: Verdict): Flaw[] {
+/** In what a case comes out otherwise than it expects; paths below the case. */
+export function differences(expected: Case, verdict: Verdict): Flaw[] {
   const flaws: Flaw[] = [];
   const outcome = verdict.permit ? 'permit' : 'deny';
   const fired = verdict.fired.map(({ id }) => id).sort();
