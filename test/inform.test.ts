@@ -39,12 +39,15 @@ const dueAt = async (obligationId: string): Promise<string> => {
   ]);
   return Temporal.Instant.from(row!.dueAt).toString();
 };
-/** What the job of each minute does; it may hold the lease itself for a moment. */
+/** What the job of each minute does, at once: the service's own may hold the lease for a moment. */
 const look = async (): Promise<void> => {
+  await owner.query(`update lease set until = now() - interval '1 second' where name = 'watch-inform'`);
+  await watch();
+};
+const watch = async (): Promise<void> => {
   const ids = uuidV7s(systemClock);
   const reader = createSubjectReader(app.db, 5_000);
   const writer = createSubjectWriter({ database: app.db, reader, ids, deadlineMs: 5_000 });
-  await owner.query(`update lease set until = now() - interval '1 second' where name = 'watch-inform'`);
   await watchInform({ database: app.db, reader, writer, clock: systemClock, ids }, app.catalogue);
 };
 const permitted = async (action: string, resource: object, context: object, as = 'community-desk'): Promise<any> => {
@@ -329,4 +332,40 @@ test('what was permitted to be collected about somebody known starts their clock
     .toInstant();
   expect(Temporal.Instant.from(rows[0]!.dueAt).toString()).toBe(month.toString());
   expect((await app.call('POST', '/v1/subjects/lookup', { body: { identifier: stranger } })).status).toBe(404);
+});
+
+test('what was permitted while nobody looked is found by whoever looks next, and one instance looks at a time', async () => {
+  const [subject, counted] = [account(), account()];
+  const register = async (identifier: string) =>
+    (await app.call('POST', '/v1/subjects', { body: { identifiers: [{ identifier }] } })).body.subjectId as string;
+  const [missed, inTotals] = [await register(subject), await register(counted)];
+  const owed = async (subjectId: string) =>
+    (await app.db.query(`select id from obligation where subject_id = $1`, [subjectId])).length;
+  const ids = uuidV7s(systemClock);
+  const collected = (subjectId: string, obligations: string[]) =>
+    app.db.query(
+      `insert into permit (subject_id, id, system, policy_digest, decisions, version, decided_at, lease_ends_at)
+       values ($1, $2, 'community-desk', $3, $4::text::json, 1, now() - interval '50 minutes', now())`,
+      [
+        subjectId,
+        ids.uuid(),
+        app.catalogue.digest,
+        JSON.stringify([{ id: ids.uuid(), action: 'collect', purpose: 'customer-service', obligations, chain: [] }]),
+      ],
+    );
+  await collected(missed, ['inform-person']);
+  await collected(inTotals, ['inform-person', 'aggregate-only']);
+  await look();
+  expect(await owed(missed)).toBe(0); // long before the last look
+  const anHourAgo = systemClock.now().subtract({ hours: 1 }).toString();
+  await owner.query(
+    `update lease set progress = jsonb_build_object('lookedUntil', $1::text) where name = 'watch-inform'`,
+    [anHourAgo],
+  );
+  await owner.query(`update lease set until = now() + interval '1 minute' where name = 'watch-inform'`);
+  await watch();
+  expect(await owed(missed)).toBe(0); // somebody else is looking
+  await look();
+  await look();
+  expect([await owed(missed), await owed(inTotals)]).toEqual([1, 0]);
 });

@@ -120,3 +120,33 @@ test.each([
 test('a body that breaks its schema is 400 and names the member', async () => {
   expect(await post(`/subjects/${id}`, {})).toMatchObject({ status: 400, detail: 'purpose is required' });
 });
+
+test('a body that may be left out may be left out, with its type or without, and is held to its schema where it is sent', async () => {
+  const content = { 'application/json': { schema: z.strictObject({ purpose: z.string() }) } };
+  const router = createRouter(guards).openapi(
+    {
+      ...get,
+      method: 'post',
+      path: '/done',
+      security: [{ oauth2: ['obligations:read'] }],
+      request: { body: { content } },
+    },
+    (c) => respond(c, anything, { read: c.req.valid('json' as never) ?? 'nothing' }),
+  );
+  const { app } = appOf([router]);
+  const send = async (body?: string, type?: string) => {
+    const headers = type === undefined ? undefined : { 'content-type': type };
+    const response = await app.request('/done', {
+      method: 'POST',
+      ...(headers && { headers }),
+      body: body ?? null,
+    });
+    const { read, code } = await membersOf(response);
+    return [response.status, code ?? read];
+  };
+  expect(await send()).toEqual([200, 'nothing']);
+  expect(await send('', 'application/json')).toEqual([200, 'nothing']);
+  expect(await send('{"purpose":"p"}', 'application/json')).toEqual([200, { purpose: 'p' }]);
+  expect(await send('{}', 'application/json')).toEqual([400, 'http.input-invalid']);
+  expect(await send('{"purpose":"p"}', 'text/plain')).toEqual([400, 'http.content-type']);
+});
