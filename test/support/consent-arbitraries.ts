@@ -26,14 +26,18 @@ export const arbitraryEvent: fc.Arbitrary<Unrecorded> = fc
     own: fc.constantFrom(true, true, true, false),
     notice: fc.constantFrom(1, 1, 2, 3),
     guardianOk: fc.constantFrom(undefined, true, true, false),
+    /** The browser sends Sec-GPC: it says no, or the yes is given all the same. */
+    gpc: fc.constantFrom(false, false, true),
   })
-  .map(({ platform, channel, lifetime, guardianOk, purpose, ...event }) => ({
+  .map(({ platform, channel, lifetime, guardianOk, purpose, gpc, ...event }) => ({
     ...event,
     // Nobody can say yes to everything.
     purpose: purpose === '*' && event.act !== 'no' ? 'p' : purpose,
     scope: { ...(platform && { platform }), ...(channel && { channel }) },
     ...(lifetime !== undefined && { lifetime }),
     ...(guardianOk !== undefined && { guardianOk }),
+    ...(gpc && event.act === 'yes' && { despiteGpc: true as const }),
+    ...(gpc && event.act === 'no' && purpose !== '*' && { signal: true as const }),
   }));
 
 /** The same world with hardly any scopes but a slow post: what was recorded last seldom happened last. */
@@ -90,8 +94,10 @@ export const arbitraryRules: fc.Arbitrary<PurposeRules> = fc.record({
   legalBasis: fc.constantFrom<LegalBasis>('consent', 'consent', ...legalBases),
   dimensions: fc.constant(['platform', 'channel'] as const),
   notices: fc
-    .integer({ min: 1, max: 3 })
-    .map((newest) => Array.from({ length: newest }, (_, index) => ({ version: index + 1 }))),
+    .array(fc.subarray([1, 2]), { minLength: 1, maxLength: 3 })
+    .map((all) =>
+      all.map((wrong, index) => ({ version: index + 1, corrects: wrong.filter((version) => version <= index) })),
+    ),
   renewOnNewNotice: fc.constantFrom(false, false, true),
 });
 

@@ -17,12 +17,16 @@ export type ReferenceEvent = {
   readonly notice: number;
   readonly until?: number;
   readonly guardianOk?: boolean;
+  /** A no that the browser said by Sec-GPC. */
+  readonly signal?: true;
+  /** A yes that was given while the browser sent Sec-GPC. */
+  readonly despiteGpc?: true;
 };
 
 export type ReferenceRules = {
   readonly legalBasis: string;
   readonly dimensions: readonly string[];
-  readonly notices: readonly { readonly version: number }[];
+  readonly notices: readonly { readonly version: number; readonly corrects?: readonly number[] | undefined }[];
   readonly renewOnNewNotice: boolean;
 };
 
@@ -34,6 +38,104 @@ const pairs = (scope: ReferenceScope): string[] => Object.entries(scope).map(([k
 /** "An event covers a check if its scope is a subset of the check's." */
 const isSubset = (inner: ReferenceScope, outer: ReferenceScope): boolean =>
   pairs(inner).every((pair) => pairs(outer).includes(pair));
+
+/**
+ * Whether a pending yes may still be confirmed: it "lapses after 48 h"; it ends when that person answered the same question since or was asked
+ * anew, and when a covering no was recorded after it, whoever's.
+ */
+export const mayConfirm = (history: readonly ReferenceEvent[], question: ReferenceEvent, now: number): boolean => {
+  const since = history.filter((later) => later.seq > question.seq);
+  const answered = since.some(
+    (later) =>
+      (later.act === 'yes' || later.act === 'pending') &&
+      later.purpose === question.purpose &&
+      later.rank === question.rank &&
+      isSubset(later.scope, question.scope) &&
+      isSubset(question.scope, later.scope),
+  );
+  const refused = since.some(
+    (no) =>
+      no.act === 'no' && (no.purpose === question.purpose || no.purpose === '*') && isSubset(no.scope, question.scope),
+  );
+  const lapsed = question.until !== undefined && now >= question.until;
+  return question.act === 'pending' && !lapsed && !answered && !refused;
+};
+
+/** A birth month that was told when so many events were recorded. */
+export type Told = { readonly month: string; readonly after: number };
+
+const monthOf = (moment: number): string => Temporal.Instant.fromEpochMilliseconds(moment).toString().slice(0, 7);
+const monthOfAge = (month: string, years: number): string => `${Number(month.slice(0, 4)) + years}${month.slice(4)}`;
+
+/** Whether a guardian may answer for a child of whom that is known: until the month in which it may answer alone. */
+export const mayGuard = (month: string | undefined, years: number, at: number): boolean =>
+  month !== undefined && monthOf(at) < monthOfAge(month, years);
+
+/**
+ * What the guardian's part of each yes is worth, from all that was ever told of the person's age: when the yes was recorded, and since. "Store the
+ * month, not the birth date": in the month of that birthday neither the guardian nor the child is sure to be the one who may answer, so neither
+ * yes counts. "Consent is asked anew at that age": nothing that a guardian said lasts beyond it, and nothing that a child said counts since.
+ */
+export const judgedByAge = (
+  history: readonly ReferenceEvent[],
+  told: readonly Told[],
+  years: number,
+): ReferenceEvent[] =>
+  history.map((event, place) => {
+    if (event.act !== 'yes' && event.act !== 'pending') return event;
+    // A question only waits; what an answer to it is worth is asked when it is answered.
+    const known = event.act === 'pending' ? undefined : told.findLast(({ after }) => after <= place);
+    const months = [...(known ? [known] : []), ...told.filter(({ after }) => after > place)].map(({ month }) =>
+      monthOfAge(month, years),
+    );
+    if (event.rank === 'self') {
+      const wasChild = months.some((ofAge) => monthOf(event.at) <= ofAge);
+      return wasChild ? { ...event, guardianOk: false } : event;
+    }
+    if (months.length === 0) return event;
+    const ends = months.map((ofAge) => Temporal.Instant.from(`${ofAge}-01T00:00:00Z`).epochMilliseconds);
+    return { ...event, until: Math.min(event.until ?? Infinity, ...ends) };
+  });
+
+/** "Merging two records of one person is an alias: every no of either survives, a yes only where both gave it." Nothing of it is an own act. */
+export const mergedHistories = (
+  one: readonly ReferenceEvent[],
+  other: readonly ReferenceEvent[],
+  seq: number,
+): ReferenceEvent[] => {
+  const noes = [...one, ...other].filter(({ act }) => act === 'no').map((no) => ({ ...no, seq }));
+  const inOrder = (event: ReferenceEvent) =>
+    event.rank === 'guardian' ? event.guardianOk === true : event.guardianOk !== false;
+  const given = (history: readonly ReferenceEvent[]) =>
+    history.filter(({ act }) => act === 'yes' || act === 'informed');
+  const shared = given(one).flatMap((mine) =>
+    given(other).flatMap((theirs): ReferenceEvent[] => {
+      const both = { ...mine.scope, ...theirs.scope };
+      const sameQuestion = mine.purpose === theirs.purpose && mine.act === theirs.act && mine.notice === theirs.notice;
+      if (!sameQuestion || !isSubset(mine.scope, both)) return [];
+      return [
+        {
+          ...mine,
+          scope: both,
+          at: Math.min(mine.at, theirs.at),
+          seq,
+          own: false,
+          rank: 'self',
+          guardianOk: inOrder(mine) && inOrder(theirs),
+          until: Math.min(mine.until ?? Infinity, theirs.until ?? Infinity),
+        },
+      ];
+    }),
+  );
+  return [...noes, ...shared];
+};
+
+/** Somebody else's noes, without anything else of theirs. */
+export const withNoesOf = (
+  history: readonly ReferenceEvent[],
+  other: readonly ReferenceEvent[],
+  seq: number,
+): ReferenceEvent[] => [...history, ...other.filter(({ act }) => act === 'no').map((no) => ({ ...no, seq }))];
 
 export const referenceStatus = (
   history: readonly ReferenceEvent[],
@@ -54,7 +156,9 @@ export const referenceStatus = (
   // "A yes is valid if confirmed, unexpired, its notice current, its guardian in order." What is not confirmed is `pending`.
   const newestNotice = Math.max(...rules.notices.map((notice) => notice.version));
   const isExpired = (event: ReferenceEvent) => event.until !== undefined && now >= event.until;
-  const isOutdated = (event: ReferenceEvent) => rules.renewOnNewNotice && event.notice !== newestNotice;
+  const wrongWords = rules.notices.flatMap((notice) => notice.corrects ?? []);
+  const isOutdated = (event: ReferenceEvent) =>
+    (rules.renewOnNewNotice && event.notice !== newestNotice) || wrongWords.includes(event.notice);
   const isUnguarded = (event: ReferenceEvent) =>
     event.rank === 'guardian' ? event.guardianOk !== true : event.guardianOk === false;
   const isValid = (event: ReferenceEvent) => !isExpired(event) && !isOutdated(event) && !isUnguarded(event);
@@ -69,8 +173,10 @@ export const referenceStatus = (
   // "A covering no is live unless a valid covering yes (a) … (d)."
   const rankOf = (event: ReferenceEvent) => (event.rank === 'self' ? 2 : 1);
   const a = (yes: ReferenceEvent, no: ReferenceEvent) => isSubset(no.scope, yes.scope);
-  const occurredLater = (yes: ReferenceEvent, no: ReferenceEvent) => yes.at > no.at;
-  const recordedLater = (yes: ReferenceEvent, no: ReferenceEvent) => yes.seq > no.seq;
+  // "Sec-GPC … never over a yes given while the signal was on": whichever of the two came first.
+  const wasMeant = (yes: ReferenceEvent, no: ReferenceEvent) => no.signal === true && yes.despiteGpc === true;
+  const occurredLater = (yes: ReferenceEvent, no: ReferenceEvent) => yes.at > no.at || wasMeant(yes, no);
+  const recordedLater = (yes: ReferenceEvent, no: ReferenceEvent) => yes.seq > no.seq || wasMeant(yes, no);
   const c = (yes: ReferenceEvent) => yes.own;
   const d = (yes: ReferenceEvent, no: ReferenceEvent) => rankOf(yes) >= rankOf(no);
   const liveNoes = noes.filter(
@@ -99,20 +205,8 @@ export const referenceStatus = (
   const informed = informing.filter(isValid);
   if (informed.length > 0) return { result: 'permit', code: 'informed', reliedOn: nameable(informed), ask: false };
 
-  // Denied; the rest says why. A pending yes waits until it lapses or the same question was answered since.
-  const pending = here.filter(
-    (event) =>
-      event.act === 'pending' &&
-      !isExpired(event) &&
-      !history.some(
-        (later) =>
-          later.purpose === purpose &&
-          (later.act === 'yes' || later.act === 'no') &&
-          later.seq > event.seq &&
-          isSubset(later.scope, event.scope) &&
-          isSubset(event.scope, later.scope),
-      ),
-  );
+  // Denied; the rest says why.
+  const pending = here.filter((event) => mayConfirm(history, event, now));
   if (pending.length > 0) return { result: 'deny', code: 'pending', reliedOn: nameable(pending), ask: false };
 
   const faulty = [...here.filter((event) => event.act === 'yes'), ...informing];
