@@ -163,7 +163,8 @@ const verbs: readonly Verb[] = [
   {
     name: 'doctor',
     takes: '[--json]',
-    about: 'Checks settings, database, roles, keys, backups, mail, clock and policies, and says what to do; changes nothing',
+    about:
+      'Checks settings, database, roles, keys, backups, mail, clock and policies, and says what to do; changes nothing',
     arguments: [0, 0],
     options: ['json'],
     run: async (_, options) => (await import('./cli/doctor.ts')).doctor(options),

@@ -36,12 +36,14 @@ export const listKeyBackups = async (
     if (error.code === 'ENOENT') return [];
     throw error;
   });
-  return names.toSorted((one, other) => (one < other ? -1 : 1)).flatMap((name) => {
-    const [, year, month, day, hour, minute, second, part] = namePattern.exec(name) ?? [];
-    if (year === undefined) return [];
-    const at = Temporal.Instant.from(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
-    return [{ path: join(folder, name), at, unfinished: part !== undefined }];
-  });
+  return names
+    .toSorted((one, other) => (one < other ? -1 : 1))
+    .flatMap((name) => {
+      const [, year, month, day, hour, minute, second, part] = namePattern.exec(name) ?? [];
+      if (year === undefined) return [];
+      const at = Temporal.Instant.from(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+      return [{ path: join(folder, name), at, unfinished: part !== undefined }];
+    });
 };
 
 /** Rows of one statement each, so that a store of any size takes the memory of a page. */
