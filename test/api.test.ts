@@ -137,6 +137,8 @@ describe('The documented examples', () => {
     expect((await tryExample('acknowledgeObligation', 'community-desk')).withdrawalToSilenceMs).toBeGreaterThanOrEqual(
       0,
     );
+    expect((await tryExample('reportCollection', 'community-desk')).inform.dueAt).toBe('2026-02-28T09:30:00Z');
+    expect((await tryExample('requestReview', 'community-desk')).answer).toBeNull();
     expect((await tryExample('withdrawConsent', 'crm')).event.action).toBe('withdraw');
     expect((await tryExample('objectToPurpose', 'crm')).event.action).toBe('object');
 
@@ -259,6 +261,11 @@ describe('An Idempotency-Key', () => {
     {
       name: 'opening a challenge',
       call: async () => ['/v1/challenges', { customer: 'crm:1', account: `facebook:${1e6 + people++}` }],
+      created: (body) => body,
+    },
+    {
+      name: 'reporting a collection',
+      call: async () => ['/v1/collections', { subject: `crm:${people++}`, purpose: 'profile-enrichment' }],
       created: (body) => body,
     },
   ];
