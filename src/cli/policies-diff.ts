@@ -11,7 +11,7 @@ import {
   type Language,
   type PolicySets,
 } from '../policies/index.ts';
-import { withDatabase } from './installation.ts';
+import { withDatabase, type Opened } from './installation.ts';
 import { print, remark, table } from './print.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -114,12 +114,51 @@ const arrows: Record<Change['kind'], string> = {
   'other-obligations': 'permit, other obligations',
 };
 
-export type DiffOptions = { since?: string; limit?: string; json?: boolean; language?: string };
+type Difference = {
+  candidate: string;
+  since: string | undefined;
+  counts: Counts;
+  changes: Group[];
+  /** Why the candidate could not be activated. */
+  problems: string[];
+};
 
 /**
- * Replays recorded decisions against the policy set in `folder` and shows who would be answered otherwise. Reads only. Nothing of a person
- * is printed: a sample is the id of a decision, which `policies explain` explains.
+ * Replays recorded decisions, all or since an instant (RFC 3339) and at most `limit`, against a candidate. Reads only; nothing of a person is
+ * in the result: a sample is the id of a decision, which `policies explain` explains.
  */
+export const differenceOf = async (
+  { database, policySets }: Pick<Opened, 'database' | 'policySets'>,
+  candidate: Catalogue,
+  { since, limit = Infinity, language }: { since?: string | undefined; limit?: number; language: Language },
+): Promise<Difference> => {
+  const setOf = setReader(policySets);
+  const tally = createTally();
+  for await (const decision of streamDecisions(database, since)) {
+    if (tally.counts.decisions === limit) break;
+    tally.counts.decisions += 1;
+    if (tally.counts.decisions % remarkEvery === 0) remark(`${tally.counts.decisions} decisions …`);
+    const { facts } = decision;
+    if ('refused' in facts) {
+      tally.count('refused');
+      continue;
+    }
+    const was = await setOf(decision.policyDigest);
+    if (!was) {
+      tally.count('set-unreadable');
+      continue;
+    }
+    const replayed = replay({ ...decision, facts }, was, candidate, language);
+    if ('rules' in replayed) tally.change(replayed, decision, facts.action);
+    else tally.count(replayed.kind);
+  }
+  const problems = await activationProblems(database, candidate);
+  return { candidate: candidate.digest, since, counts: tally.counts, changes: tally.groups(), problems };
+};
+
+export type DiffOptions = { since?: string; limit?: string; json?: boolean; language?: string };
+
+/** Shows who would be answered otherwise under the policy set in `folder`. */
 export const diff = async (folder: string, options: DiffOptions): Promise<void> => {
   const language = options.language ?? 'en';
   if (!(languages as readonly string[]).includes(language))
@@ -127,47 +166,14 @@ export const diff = async (folder: string, options: DiffOptions): Promise<void> 
   const since = sinceOf(options.since);
   const limit = limitOf(options.limit);
   const candidate = await loadCatalogue(resolve(folder));
-  await withDatabase(async ({ database, policySets }) => {
-    const setOf = setReader(policySets);
-    const tally = createTally();
-    for await (const decision of streamDecisions(database, since)) {
-      if (tally.counts.decisions === limit) break;
-      tally.counts.decisions += 1;
-      if (tally.counts.decisions % remarkEvery === 0) remark(`${tally.counts.decisions} decisions …`);
-      const { facts } = decision;
-      if ('refused' in facts) {
-        tally.count('refused');
-        continue;
-      }
-      const was = await setOf(decision.policyDigest);
-      if (!was) {
-        tally.count('set-unreadable');
-        continue;
-      }
-      const replayed = replay({ ...decision, facts }, was, candidate, language as Language);
-      if ('rules' in replayed) tally.change(replayed, decision, facts.action);
-      else tally.count(replayed.kind);
-    }
-    const problems = await activationProblems(database, candidate);
-    const found = { candidate: candidate.digest, since, counts: tally.counts, changes: tally.groups(), problems };
+  await withDatabase(async (opened) => {
+    const found = await differenceOf(opened, candidate, { since, limit, language: language as Language });
     if (options.json) print(JSON.stringify({ ...found, cannotKnow }, undefined, 2));
     else print(...report(found));
   });
 };
 
-const report = ({
-  candidate,
-  since,
-  counts,
-  changes,
-  problems,
-}: {
-  candidate: string;
-  since: string | undefined;
-  counts: Counts;
-  changes: Group[];
-  problems: readonly string[];
-}): string[] => [
+const report = ({ candidate, since, counts, changes, problems }: Difference): string[] => [
   `Policy set ${candidate} against ${counts.decisions} recorded decisions${since ? ` since ${since}` : ''}:`,
   '',
   ...table(
