@@ -1,3 +1,4 @@
+import { exportJWK, generateKeyPair } from 'jose';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../src/kernel/clock.ts';
 import { createRouter } from '../src/http/index.ts';
@@ -52,6 +53,7 @@ beforeEach(() => {
   ahead = Temporal.Duration.from({ seconds: 0 });
   provider.person = { sub: 'u17', roles: ['askfirst-caseworker', 'printer'] };
   provider.comeBack();
+  provider.publishes = undefined;
   serve();
 });
 afterAll(async () => {
@@ -197,11 +199,13 @@ test('a callback of somebody else’s sign-in opens no session in this browser',
   expect(await refused(() => victim.visit(url), victim)).toEqual([400, 'staff.sign-in-refused']);
 });
 
-test('a state that was changed, left out or given twice opens nothing', async () => {
+test('a state that was changed, left out or given twice, or another issuer, opens nothing', async () => {
   for (const change of [
     (url: URL) => url.searchParams.set('state', 'another'),
     (url: URL) => url.searchParams.delete('state'),
     (url: URL) => url.searchParams.append('state', url.searchParams.get('state')!),
+    // A provider that mixes itself up with another (RFC 9207).
+    (url: URL) => url.searchParams.set('iss', 'https://evil.example'),
   ]) {
     const browser = createBrowser();
     const callback = new URL((await browser.follow(`${app.url}/staff/sign-in`, `${app.url}/staff/callback`)).url);
@@ -345,6 +349,17 @@ test('the provider may change its keys at any time', async () => {
     expect((await signIn(browser)).status).toBe(302);
     expect((await me(browser)).status).toBe(200);
   }
+});
+
+test('an ID token that does not fit the keys that the provider publishes opens nothing', async () => {
+  const other = await exportJWK((await generateKeyPair('ES256', { extractable: true })).publicKey);
+  const published = (await (await fetch(`${provider.issuer}/jwks`)).json()) as { keys: { kid: string }[] };
+  const { kid } = published.keys[0]!;
+  provider.publishes = { keys: [{ ...other, kid, alg: 'ES256', use: 'sig' }] };
+  const browser = createBrowser();
+  expect(await refused(() => signIn(browser), browser)).toEqual([400, 'staff.sign-in-refused']);
+  provider.publishes = undefined;
+  expect((await signIn(browser)).status).toBe(302);
 });
 
 test('a provider that is down signs nobody in, and one that is back does', async () => {

@@ -13,6 +13,8 @@ export type OidcProvider = {
   asked: Map<string, number>;
   /** Who signs in at the next interaction; undefined: who comes says no. */
   person: Person | undefined;
+  /** What it publishes in place of its keys, to be somebody who signs with others. */
+  publishes: { keys: JWK[] } | undefined;
   /** (Re)starts it with these clients and settings, under the same keys. It answers nothing before. */
   serve(clients: readonly ClientMetadata[], settings?: Configuration): void;
   /** A new signing key takes the place of the old one, which is published no more. Answers its kid. */
@@ -57,6 +59,8 @@ export const startOidcProvider = async (): Promise<OidcProvider> => {
     const path = request.url!.split('?', 1)[0]!;
     asked.set(path, (asked.get(path) ?? 0) + 1);
     if (down || !handler) return request.socket.destroy();
+    if (path === '/jwks' && self.publishes)
+      return response.setHeader('content-type', 'application/json').end(JSON.stringify(self.publishes));
     return handler(request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -118,6 +122,7 @@ export const startOidcProvider = async (): Promise<OidcProvider> => {
     issuer,
     asked,
     person: undefined,
+    publishes: undefined,
     serve: (clients, settings = {}) => {
       served = [clients, settings];
       start();
