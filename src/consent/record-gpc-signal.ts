@@ -18,13 +18,16 @@ export const recordGpcSignal = async (
 ): Promise<boolean> => {
   const now = microseconds(deps.clock.now());
   const { subjectId } = await throughAliases(deps, await deps.reader.state(input.subjectId));
+  let isAlias = false;
   const changed = await deps.writer.change(
     subjectId,
     { verb: input.on ? 'gpc-on' : 'gpc-off', caller, urgent: input.on },
     (state, seq) => {
       if (state.erasedAt) throw new SubjectErased();
       const signals = state.signals as { gpc?: boolean };
-      if ((signals.gpc ?? false) === input.on) return undefined;
+      // The record was merged since: the one that it became part of has to hear it.
+      isAlias = state.mergedInto !== null;
+      if (isAlias || (signals.gpc ?? false) === input.on) return undefined;
       const ended = input.on ? [...catalogue.purposes.values()].filter(({ endedByGpc }) => endedByGpc) : [];
       const events = ended.map((purpose): NewEvent => ({
         id: deps.ids.uuid(),
@@ -42,5 +45,5 @@ export const recordGpcSignal = async (
       return { ...change, signals: { ...signals, gpc: input.on } };
     },
   );
-  return changed !== undefined;
+  return isAlias ? recordGpcSignal(deps, caller, catalogue, input) : changed !== undefined;
 };
