@@ -1,93 +1,36 @@
-import type { AddressInfo } from 'node:net';
-import { buffer } from 'node:stream/consumers';
-import { callbackify } from 'node:util';
-import PostalMime from 'postal-mime';
-import { SMTPServer } from 'smtp-server';
+import { startMailbox, type Mailbox, type ReceivedMail } from '../../src/demo/mailbox.ts';
 
-/** One mail as it arrived; `headers` by small name, `to` as in the envelope. */
-export type ReceivedMail = {
-  to: string;
-  subject: string;
-  text: string;
-  headers: Record<string, string>;
-  messageId: string;
-};
+export type { ReceivedMail };
 
 /** What the server does with a mail: takes it, or refuses it with an SMTP code when it hears the recipient or has read the text. */
 export type SmtpAnswer = 'take' | { code: number; at: 'recipient' | 'data' };
 
-export type Smtp = {
-  url: string;
-  port: number;
-  /** Everything that was taken, oldest first. */
-  mails: ReceivedMail[];
+export type Smtp = Mailbox & {
   /** How many mails were begun, refused ones too. */
   attempts(): number;
   /** From now on; each mail may be judged by its recipient. */
   answer(how: SmtpAnswer | ((to: string) => SmtpAnswer)): void;
-  /** The next mail to this address that was not handed out yet; waits for it. */
-  nextMail(to: string, withinMs?: number): Promise<ReceivedMail>;
-  close(): Promise<void>;
 };
 
-/** A real SMTP server on 127.0.0.1 (a free port unless told) that keeps what it takes. */
+/** The SMTP server of the demo, which here may refuse mails. */
 export const startSmtp = async (port = 0): Promise<Smtp> => {
-  const mails: ReceivedMail[] = [];
-  const handedOut = new Set<ReceivedMail>();
   let judge: (to: string) => SmtpAnswer = () => 'take';
   let attempts = 0;
-
-  const refusal = (to: string, at: 'recipient' | 'data'): Error | null => {
-    const answer = judge(to);
-    if (answer === 'take' || answer.at !== at) return null;
-    // Real servers repeat the address in what they say.
-    return Object.assign(new Error(`<${to}> is refused`), { responseCode: answer.code });
-  };
-  const take = async (stream: AsyncIterable<Buffer>, to: string): Promise<void> => {
-    const { headers, subject = '', text = '', messageId = '' } = await PostalMime.parse(await buffer(stream));
-    const named = Object.fromEntries(headers.map(({ key, value }) => [key, value]));
-    mails.push({ to, subject, text: text.trimEnd(), headers: named, messageId });
-  };
-
-  const server = new SMTPServer({
-    disabledCommands: ['AUTH', 'STARTTLS'],
-    disableReverseLookup: true,
-    closeTimeout: 100,
-    onRcptTo: ({ address }, _session, done) => {
-      attempts++;
-      done(refusal(address, 'recipient'));
-    },
-    onData: (stream, session, done) => {
-      const to = session.envelope.rcptTo[0]!.address;
-      const refused = refusal(to, 'data');
-      if (!refused) return callbackify(take)(stream, to, (error) => done(error));
-      stream.resume().once('end', () => done(refused));
+  const mailbox = await startMailbox({
+    port,
+    refuse: (to, at) => {
+      if (at === 'recipient') attempts++;
+      const answer = judge(to);
+      if (answer === 'take' || answer.at !== at) return null;
+      // Real servers repeat the address in what they say.
+      return Object.assign(new Error(`<${to}> is refused`), { responseCode: answer.code });
     },
   });
-  server.on('error', () => {}); // a client that is killed resets its connection
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  const bound = (server.server.address() as AddressInfo).port;
-
   return {
-    url: `smtp://127.0.0.1:${bound}`,
-    port: bound,
-    mails,
+    ...mailbox,
     attempts: () => attempts,
     answer: (how) => {
       judge = typeof how === 'function' ? how : () => how;
     },
-    nextMail: async (to, withinMs = 10_000) => {
-      const until = performance.now() + withinMs;
-      for (;;) {
-        const mail = mails.find((one) => one.to === to && !handedOut.has(one));
-        if (mail) {
-          handedOut.add(mail);
-          return mail;
-        }
-        if (performance.now() > until) throw new Error(`no mail to ${to} within ${withinMs} ms`);
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-    },
-    close: () => new Promise((resolve) => server.close(() => resolve())),
   };
 };
