@@ -171,6 +171,34 @@ test('acknowledged with the notice that was shown, the person counts as informed
   expect((await reported(collection(`x:88001${made}`, { purpose: 'customer-service' }))).inform).toBeNull();
 });
 
+test('acknowledged twice at one moment, the person was informed once', async () => {
+  const { subjectId, inform } = await reported(collection(account(), { purpose: 'customer-service' }));
+  const both = await Promise.all([1, 2, 3, 4].map(() => acknowledge(inform!.obligationId, informed)));
+  expect(both.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  const { body: history } = await app.call('GET', `/v1/subjects/${subjectId}/consents/history`);
+  expect(history.events).toHaveLength(1);
+});
+
+test('who was merged meanwhile is informed as who they are now, and a contact as that ends the clock', async () => {
+  const [former, present] = ['crm:former', 'email:present@example.org'];
+  const { inform } = await reported({
+    subject: former,
+    purpose: 'customer-service',
+    collectedAt: lately().toString(),
+  });
+  const { body } = await app.call('POST', '/v1/subjects', { body: { identifiers: [{ identifier: present }] } });
+  const merged = await app.call('POST', `/v1/subjects/${body.subjectId}/merge`, { body: { subject: former } });
+  expect(merged.status, JSON.stringify(merged.body)).toBe(200);
+  await consent(present, 'newsletter', 'given', { channel: 'email', topic: 'events', form: 'newsletter' }, 'crm');
+  const context = { purpose: 'newsletter', channel: 'email', topic: 'events', form: 'newsletter' };
+  const contact = await permitted('contact', { type: 'customer', id: present }, context, 'newsletter');
+  await look();
+  expect(await dueAt(inform!.obligationId)).toBe(await decidedAt(contact));
+  expect((await reported({ subject: former, purpose: 'cocreation' })).subjectId).toBe(body.subjectId);
+  expect((await acknowledge(inform!.obligationId, informed)).status).toBe(200);
+  expect(await statusOf(body.subjectId, 'customer-service')).toBe('informed');
+});
+
 test('to be informed of what needs a yes is no yes, and is not told twice', async () => {
   const subject = account();
   const { subjectId, inform } = await reported(collection(subject));

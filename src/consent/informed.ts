@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Catalogue, Purpose } from '../policies/index.ts';
-import type { Caller, SubjectDeps } from '../subjects/index.ts';
+import { SubjectContended, throughAliases, type Caller, type SubjectDeps } from '../subjects/index.ts';
 import { answersFor, type Answers } from './answers.ts';
-import { commitEvents, type Method } from './commit-events.ts';
+import { commitEvents, type Method, type NewEvent } from './commit-events.ts';
 import { statusOfScope } from './consent-status.ts';
 import { wordsShown, type NoticeShown } from './notice.ts';
 
@@ -21,7 +22,8 @@ export const isInformedOf = (answers: Answers, purpose: Purpose, at: number): bo
 
 /**
  * Records that a known person was told of a purpose, whatever its basis: knowledge, never consent. `id` is the event's: recorded once, however often
- * this runs. Nothing is recorded of a purpose that the policy set no longer has. Errors: NoticeUnknown.
+ * this runs, and where the person was merged since, of who they are now. Nothing is recorded of a purpose that the policy set no longer has.
+ * Errors: NoticeUnknown, SubjectContended.
  */
 export const recordInformed = async (
   deps: Pick<SubjectDeps, 'reader' | 'writer' | 'clock' | 'database'>,
@@ -33,38 +35,39 @@ export const recordInformed = async (
   if (!purpose) return;
   const { version, language } = told.notice;
   const { hash } = wordsShown(purpose, told.notice);
-  // Whoever was merged since knows it as the person they are now.
-  const subjectId = (await deps.reader.state(told.subjectId)).mergedInto ?? told.subjectId;
-  const earlier = await deps.database.query(`select id from consent_event where subject_id = $1 and id = $2`, [
-    subjectId,
-    told.id,
-  ]);
-  if (earlier.length > 0) return;
-  const now = deps.clock.now().round({ smallestUnit: 'microsecond', roundingMode: 'floor' });
-  await deps.writer.change(subjectId, { verb: 'consent-inform', caller }, (state, seq) =>
-    state.erasedAt
-      ? undefined
-      : commitEvents(
-          [],
-          catalogue,
-          state,
-          seq,
-          [
-            {
-              id: told.id,
-              purpose: told.purpose,
-              scope: {},
-              action: 'inform',
-              answer: 'informed',
-              notice: { version, language, hash },
-              method: told.method,
-              rank: 'self',
-              occurredAt: now,
-              system: caller.system,
-              policyDigest: catalogue.digest,
-            },
-          ],
-          now,
-        ),
-  );
+  const event: NewEvent = {
+    id: told.id,
+    purpose: told.purpose,
+    scope: {},
+    action: 'inform',
+    answer: 'informed',
+    notice: { version, language, hash },
+    method: told.method,
+    rank: 'self',
+    occurredAt: deps.clock.now().round({ smallestUnit: 'microsecond', roundingMode: 'floor' }),
+    system: caller.system,
+    policyDigest: catalogue.digest,
+  };
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const state = await throughAliases(deps, await deps.reader.state(told.subjectId));
+    if (state.erasedAt) return;
+    // Read after the state: whoever records it meanwhile moves the version, and we look again.
+    const earlier = await deps.database.query(`select id from consent_event where subject_id = $1 and id = $2`, [
+      state.subjectId,
+      told.id,
+    ]);
+    if (earlier.length > 0) return;
+    const recorded = await deps.writer.change(
+      state.subjectId,
+      { verb: 'consent-inform', caller },
+      (current, seq) =>
+        current.version === state.version
+          ? commitEvents([], catalogue, current, seq, [event], event.occurredAt)
+          : undefined,
+      state,
+    );
+    if (recorded) return;
+    await sleep(Math.random() * 5);
+  }
+  throw new SubjectContended();
 };

@@ -1,7 +1,7 @@
 import { arrayLiteral, type Database } from '../kernel/database/client.ts';
 import { releaseLease, takeLease } from '../kernel/database/lease.ts';
 import type { Catalogue } from '../policies/index.ts';
-import { SubjectErased, type Caller, type SubjectDeps } from '../subjects/index.ts';
+import { SubjectErased, throughAliases, type Caller, type SubjectDeps } from '../subjects/index.ts';
 import { bringInformForward, runningClocks, startInformClock } from '../systems/index.ts';
 
 type Deps = Pick<SubjectDeps, 'database' | 'reader' | 'writer' | 'clock' | 'ids'>;
@@ -32,17 +32,20 @@ type HalfSeen = { side: string; otherSubjectId: string };
 
 const pageSize = 500;
 
-/** Ends each clock at the first use since the collection: under the person's own record, or that of the customer whose account it is linked as. */
+/** Ends each clock at the first use since the collection: under the person's own record, the one that it was merged into, or that of the customer whose account it is linked as. */
 const endClocks = async ({ database, reader, clock }: Deps): Promise<void> => {
   const now = clock.now().toString();
   let after = '00000000-0000-0000-0000-000000000000';
   for (;;) {
     const clocks = await runningClocks(database, now, after, pageSize);
     if (clocks.length === 0) return;
-    const states = await Promise.all(clocks.map(({ subjectId }) => reader.state(subjectId)));
+    const states = await Promise.all(
+      clocks.map(async ({ subjectId }) => throughAliases({ reader }, await reader.state(subjectId))),
+    );
     const asked = clocks.flatMap(({ id, subjectId, collectedAt: since }, index) => {
-      const accounts = (states[index]!.links as HalfSeen[]).filter(({ side }) => side === 'identity');
-      const subjectIds = new Set([subjectId, ...accounts.map(({ otherSubjectId }) => otherSubjectId)]);
+      const state = states[index]!;
+      const accounts = (state.links as HalfSeen[]).filter(({ side }) => side === 'identity');
+      const subjectIds = new Set([subjectId, state.subjectId, ...accounts.map(({ otherSubjectId }) => otherSubjectId)]);
       return [...subjectIds].map((one) => ({ id, subjectId: one, since }));
     });
     const used = new Map((await firstUses(database, asked)).map(({ id, at }) => [id, at]));

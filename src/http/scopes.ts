@@ -3,11 +3,11 @@ export const SCOPES = {
   'decisions:evaluate': 'Ask whether an act is permitted',
   'consents:write': 'Record and withdraw consent, object',
   'consents:read': 'Read the status, history and receipts of consent',
-  'subjects:write': 'Register identifiers and prove control of them',
+  'subjects:write': 'Register identifiers, prove control of them, report what was collected',
   'subjects:read': 'Look up subjects',
-  'links:write': 'Confirm and end links',
+  'links:write': 'Confirm and end links, ask a human about a likely one',
   'links:read': 'Read links',
-  'obligations:read': 'Pull and acknowledge obligations',
+  'obligations:read': 'Pull and acknowledge obligations, also that a person was informed',
   'endpoints:write': "Set the own system's webhook endpoint",
 } as const;
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SubjectContended, SubjectErased, type SubjectDeps } from '../subjects/index.ts';
+import { SubjectContended, SubjectErased, throughAliases, type SubjectDeps } from '../subjects/index.ts';
 import { ReviewAnswered } from './errors.ts';
 import { readReview, type ReadReview } from './read-reviews.ts';
 import { sealReason } from './review.ts';
@@ -18,12 +18,12 @@ export const answerReview = async (
 ): Promise<ReadReview> => {
   const { subjectId } = await readReview(deps, reviewId);
   for (let attempt = 0; attempt < 50; attempt++) {
-    const state = await deps.reader.state(subjectId);
+    const state = await throughAliases(deps, await deps.reader.state(subjectId));
     if ((await readReview(deps, reviewId)).answer !== null) throw new ReviewAnswered();
     const key = (await deps.keys.subjectKeys([subjectId])).get(subjectId);
     if (!key || state.erasedAt) throw new SubjectErased();
     const audited = await deps.writer.change(
-      subjectId,
+      state.subjectId,
       { verb: 'answer-review', caller: staffCaller, actor: person },
       (current) => (current.version === state.version ? { rows: [], result: true } : undefined),
       state,

@@ -4,6 +4,7 @@ import type { Purpose } from '../policies/index.ts';
 import {
   SubjectContended,
   SubjectErased,
+  throughAliases,
   type Caller,
   type IdempotencyMark,
   type SubjectDeps,
@@ -39,11 +40,12 @@ export const startInformClock = async (
     idempotency?: IdempotencyMark | undefined;
   },
 ): Promise<InformDue | undefined> => {
-  const { subjectId, system, purpose, collectedAt, source, idempotency } = about;
+  const { system, purpose, collectedAt, source, idempotency } = about;
   const dueAt = informBy(collectedAt);
   const id = idempotency?.resourceId ?? deps.ids.uuid();
   for (let attempt = 0; attempt < 50; attempt++) {
-    const state = await deps.reader.state(subjectId);
+    const state = await throughAliases(deps, await deps.reader.state(about.subjectId));
+    const { subjectId } = state;
     if (state.erasedAt) throw new SubjectErased();
     const now = deps.clock.now();
     // Read after the state: whoever adds one meanwhile moves the version, and we look again.
