@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import decodeQR from 'qr/decode.js';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createLog } from '../src/kernel/log.ts';
 import { personalSchemas } from '../src/personal-schemas.ts';
-import { languages } from '../src/policies/index.ts';
-import { startTestApp, type TestApp } from './support/app.ts';
+import { activatePolicies, languages, loadCatalogue, type Catalogue } from '../src/policies/index.ts';
+import { startTestApp, testSettings, type TestApp } from './support/app.ts';
 import { submit, visit, type Visited } from './support/forms.ts';
 import { startSmtp, type Smtp } from './support/smtp.ts';
 
@@ -285,7 +288,7 @@ describe('The hosted page of a campaign', () => {
   const fair = { purpose: 'newsletter', scope: { channel: 'email', form: 'newsletter' } };
   beforeAll(async () => {
     await call('PUT', '/v1/campaigns/fair', fair, 'newsletter');
-    await call('PUT', '/v1/campaigns/ideas', { purpose: 'cocreation' }, 'community-desk');
+    await call('PUT', '/v1/campaigns/contest', { purpose: 'campaign-participation' }, 'community-desk');
   });
   const ask = (campaign = 'fair', language = 'en') => visit(`${app.url}/ask/${campaign}?lang=${language}`);
   const codeIn = async (email: string) => /[0-9A-Z]{4}-[0-9A-Z]{4}/.exec((await smtp.nextMail(email)).text)![0];
@@ -475,7 +478,7 @@ describe('The hosted page of a campaign', () => {
     const subjectId = await subjectOf(`email:${email}`);
     expect((await historyOf(subjectId)).map(({ method }) => method)).toEqual(['hosted-page']);
     const done = await submit(page.forms[0]!, { code: await codeIn(email) }, gpc);
-    expect((await historyOf(subjectId)).slice(1)).toMatchObject([{ answer: 'yes', action: 'confirm' }]);
+    expect((await historyOf(subjectId))[1]).toMatchObject({ answer: 'yes', action: 'confirm' });
     await visit(
       done.links.find((link) => link.includes('/no/'))!,
       gpc,
@@ -510,6 +513,71 @@ test('the stylesheet comes from here, for ever under its name, compressed where 
   ]);
   expect(await answer.text()).toContain('.answers');
   expect((await fetch(`${app.url}/assets/pages.other.css`)).status).toBe(404);
+});
+
+// The last, because the policies do not come back: what was retired would widen.
+describe('When the policies or the person changed since', () => {
+  /** The default pack without the newsletter’s topic of events, and with contests retired. */
+  const later = async (folder: string): Promise<Catalogue> => {
+    await cp(testSettings.policiesFolder, folder, { recursive: true });
+    const edit = async (file: string, change: (text: string) => string) => {
+      const path = join(folder, file);
+      await writeFile(path, change(await readFile(path, 'utf8')));
+    };
+    await edit('purposes/newsletter.yaml', (text) => text.replace('topic: [events, ', 'topic: ['));
+    await edit('purposes/campaign-participation.yaml', (text) =>
+      text.replace(/^legalBasis/m, 'retired: 2026-11-01\nlegalBasis'),
+    );
+    return loadCatalogue(folder);
+  };
+
+  test('who was erased is not to be learned: the links still answer, and the page still asks', async () => {
+    const email = somebody();
+    const { subjectId } = await call('POST', '/v1/subjects', { identifiers: [{ identifier: `email:${email}` }] });
+    const { mails } = await call('POST', '/v1/unsubscribe-headers', {
+      mails: [{ subject: `email:${email}`, purpose: 'newsletter' }],
+    });
+    const { url } = await call('POST', '/v1/no-links', { subject: `email:${email}` });
+    const page = await visit(url);
+    await app.db.query('update subject_state set erased_at = now() where subject_id = $1', [subjectId]);
+    const before = await historyOf(subjectId);
+    expect((await fetch(mails[0].link, oneClick)).status).toBe(200);
+    expect((await visit(url, { 'sec-gpc': '1' })).text).not.toContain('Global Privacy Control');
+    expect((await submit(page.forms[0]!)).text).toContain('Your no counts');
+    const [form] = (await visit(`${app.url}/ask/fair?lang=en`)).forms;
+    expect((await submit(form!, { email, decision: 'no' })).text).toContain('Your no counts');
+    const code = await submit(form!, { email, topic: 'events', decision: 'yes' });
+    expect([code.status, code.text.includes('One more step')]).toEqual([200, true]);
+    expect((await submit(code.forms[0]!, { code: '0000-0000' })).text).toContain('This code is not right');
+    expect(await historyOf(subjectId)).toEqual(before);
+    const again = await app.call('POST', '/v1/no-links', { body: { subject: `email:${email}` } });
+    expect(again.status).toBe(404);
+  });
+
+  test('the button of an old mail is never turned away: what the policies retired is left out of the no', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'askfirst policies '));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const { crm, subjectId } = await agreed();
+    const stranger = `crm:portal-${++people}`;
+    const { subjectId: strangerId } = await call('POST', '/v1/subjects', { identifiers: [{ identifier: stranger }] });
+    const [answered, never] = [await unsubscribeHeaders(crm), await unsubscribeHeaders(stranger)];
+    const { url } = await call('POST', '/v1/no-links', { subject: crm });
+    const old = await visit(url);
+    await activatePolicies(app.db, await later(folder));
+
+    for (const { link } of [answered, never]) expect((await fetch(link, oneClick)).status).toBe(200);
+    // Who answered about events can still take exactly that back; for who never did, the no reaches a little further.
+    expect((await historyOf(subjectId)).at(-1)).toMatchObject({ answer: 'no', scope: mailFor });
+    const { topic: _retired, ...wider } = mailFor;
+    expect((await historyOf(strangerId)).at(-1)).toMatchObject({ answer: 'no', scope: wider });
+
+    const contest = old.forms.find(({ fields }) => fields.get('purpose') === 'campaign-participation')!;
+    expect((await submit(contest)).status).toBe(200);
+    expect((await historyOf(subjectId)).at(-1)).toMatchObject({ purpose: 'campaign-participation', answer: 'no' });
+    expect((await visit(url)).forms.map(({ fields }) => fields.get('purpose'))).not.toContain('campaign-participation');
+    const closed = await visit(`${app.url}/ask/contest`);
+    expect(closed.status).toBe(410);
+  });
 });
 
 /** Paints the squares of an SVG of `qr`, each eight pixels wide, and reads that picture as a camera would. */
