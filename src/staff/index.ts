@@ -1,7 +1,5 @@
 export * from './errors.ts';
 export { createStaffGuard, type RequireStaff } from './guard.ts';
-export { staffRoles, type StaffRole } from './roles.ts';
 export { staffRoutes } from './routes.ts';
-export { type Staff } from './session.ts';
 export { createSignIn, type StaffProvider } from './sign-in.ts';
 export * as staffSchemas from './schema.ts';
