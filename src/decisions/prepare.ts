@@ -72,9 +72,10 @@ export const prepare = (
   const read = contextSchema.safeParse(request.context ?? {});
   if (!read.success) return refuse(wrongMember(read.error));
   const context = read.data;
-  // Whether somebody may be asked for a consent that does not exist has no answer.
-  if (context.asksFor !== undefined && !catalogue.purposes.has(context.asksFor))
-    return refuse('context.asksFor is no purpose of the policy set');
+  // Whether somebody may be asked for a consent that cannot be given has no answer.
+  const asked = context.asksFor === undefined ? undefined : catalogue.purposes.get(context.asksFor);
+  if (context.asksFor !== undefined && (!asked || asked.retired))
+    return refuse('context.asksFor is no purpose of the policy set, or one that is retired');
 
   const namespaces = catalogue.systems.get(system)?.identifiers ?? [];
   let granted = isGranted(catalogue, system, action.name as Action, context.purpose);

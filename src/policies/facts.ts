@@ -39,7 +39,10 @@ const asWished = {
     .meta({ description: 'whether the person wants to be spoken to so: this topic, on this channel, in this form' }),
   mayBeAsked: z
     .boolean()
-    .meta({ description: 'the consent that the message asks for was not refused, or long enough ago' }),
+    .meta({
+      description:
+        'what the message asks for is neither given nor about to be, and was not refused, or long enough ago',
+    }),
 };
 
 const customerSchema = z.strictObject({
