@@ -4,6 +4,7 @@ import { decisionsSchemas } from './decisions/index.ts';
 import { personalMembers } from './kernel/log.ts';
 import { reviewSchemas } from './linkage/index.ts';
 import { contextSchema } from './policies/index.ts';
+import { portalSchemas } from './portal/index.ts';
 import { staffSchemas } from './staff/index.ts';
 import { subjectsSchemas } from './subjects/index.ts';
 import { systemsSchemas } from './systems/index.ts';
@@ -19,6 +20,7 @@ export const personalSchemas = (): ReadonlySet<string> =>
       subjectsSchemas,
       systemsSchemas,
       staffSchemas,
+      portalSchemas,
       reviewSchemas,
       { contextSchema },
     ].flatMap((room) => Object.values(room).filter(isSchema)),

@@ -18,16 +18,11 @@ const unpack = async (): Promise<string> => {
   const binary = join(folder, 'chromium');
   if (existsSync(binary)) return binary;
   const fresh = await mkdtemp(join(tmpdir(), 'askfirst-chromium-'));
-  const child = spawn(
-    process.execPath,
-    ['--input-type=module', '-e', "await (await import('@sparticuz/chromium')).default.executablePath()"],
-    {
-      cwd: projectFolder,
-      // As on the platform for which it also brings the system's libraries: a bare container may lack them.
-      env: { ...process.env, TMPDIR: fresh, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x' },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    },
-  );
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'unpack-chromium-process.ts')], {
+    // As on the platform for which it also brings the system's libraries: a bare container may lack them.
+    env: { ...process.env, TMPDIR: fresh, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x' },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
   if (code !== 0) throw new Error(`Chromium could not be unpacked (${code})`);
   await rename(fresh, folder).catch(() => rm(fresh, { recursive: true }));
