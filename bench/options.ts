@@ -8,6 +8,8 @@ export type Options = {
   /** Measured time of each load in each round. */
   seconds: number;
   rounds: number;
+  /** Instead of the loads: an import of this many lines. */
+  import: { lines: number; kill: boolean; profile: boolean } | undefined;
 };
 
 export const usage = `npm run bench [-- options]
@@ -18,6 +20,9 @@ export const usage = `npm run bench [-- options]
   --json          figures as JSON on standard output
   --profile       where the service's processor time goes, for evaluation and for consent
   --grow          how the cost of an evaluation grows from 10,000 subjects to N
+  import          instead: an import beside COPY, its memory, killed and resumed
+  --lines N       this many lines (1,000,000)
+  --no-kill       without killing it
 PostgreSQL: BENCH_DATABASE_URL or TEST_DATABASE_URL (superuser of a server for trials), else an embedded one.`;
 
 const number = (name: string, text: string | undefined, otherwise: number, least: number, most: number): number => {
@@ -29,8 +34,10 @@ const number = (name: string, text: string | undefined, otherwise: number, least
 
 /** Reads the command line; throws TypeError with what is wrong. */
 export const readOptions = (commandLine: readonly string[]): Options => {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...commandLine],
+    allowPositionals: true,
+    allowNegative: true,
     options: {
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -39,9 +46,12 @@ export const readOptions = (commandLine: readonly string[]): Options => {
       subjects: { type: 'string' },
       seconds: { type: 'string' },
       rounds: { type: 'string' },
+      lines: { type: 'string' },
+      kill: { type: 'boolean', default: true },
     },
   });
-  const { quick, json, profile, grow } = values;
+  const { quick, json, profile, grow, kill } = values;
+  if (positionals.some((word) => word !== 'import')) throw new TypeError(`"${positionals[0]}" is not understood`);
   return {
     json,
     profile,
@@ -49,5 +59,9 @@ export const readOptions = (commandLine: readonly string[]): Options => {
     subjects: Math.floor(number('subjects', values.subjects, quick ? 20_000 : 1_000_000, 100, 100_000_000)),
     seconds: number('seconds', values.seconds, quick ? 2 : 4, 0.2, 120),
     rounds: Math.floor(number('rounds', values.rounds, quick ? 4 : 7, 1, 50)),
+    import:
+      positionals.length === 0
+        ? undefined
+        : { lines: Math.floor(number('lines', values.lines, 1_000_000, 100, 100_000_000)), kill, profile },
   };
 };

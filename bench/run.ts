@@ -12,6 +12,7 @@ import {
   type Deployment,
 } from './deployment.ts';
 import { batchSize, type Load } from './load-shape.ts';
+import { benchImport } from './import.ts';
 import { createMeter, type Measured, type Meter } from './meter.ts';
 import { readOptions, usage, type Options } from './options.ts';
 import { readProfile } from './profile.ts';
@@ -210,7 +211,7 @@ const main = async (): Promise<void> => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => void end().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143)));
   try {
-    await bench(options, await starting);
+    await (options.import ? benchImport(await starting, options.import) : bench(options, await starting));
   } catch (error) {
     // What fails because we are ending is no news.
     if (ending === undefined) throw error;

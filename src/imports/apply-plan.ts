@@ -19,11 +19,11 @@ export type ApplyDeps = PlanDeps & {
   consequences: readonly Consequence[];
 };
 
-const eventsOf = ({ events }: PlannedPerson, key: Buffer): NewEvent[] =>
+const eventsOf = ({ events }: PlannedPerson, key: Buffer | undefined): NewEvent[] =>
   events.map(({ id, judged: { because: _because, undated: _undated, words, ...event } }) => ({
     ...event,
     id,
-    evidence: words === undefined ? undefined : seal(key, Buffer.from(words), `evidence:${id}`),
+    evidence: words === undefined ? undefined : seal(key!, Buffer.from(words), `evidence:${id}`),
   }));
 
 /**
@@ -45,17 +45,22 @@ const giveBack = async (
   }
 };
 
+/** A plan whose people have their identifiers: what is left is to record their events. `keyOf` by subject. */
+export type Claimed = {
+  plan: Plan;
+  people: PlannedPerson[];
+  keyOf(subjectId: string): Buffer | undefined;
+  problems: Problem[];
+};
+
+const failed = ({ lines }: PlannedPerson, problem: string): Problem[] =>
+  lines.map((line) => ({ line, problem, whole: true }));
+
 /**
- * Does what a plan says: keys of the new, identifiers, then each person's events in one change with all that follows from the noes. Every step may
- * be repeated. Answers `retry` where somebody else took an identifier meanwhile and it must be planned anew, else what could not be done.
+ * Makes the keys of the new and gives everybody the identifiers that are theirs. May be repeated. Answers `retry` where somebody else took one
+ * meanwhile, and it must be planned anew.
  */
-export const applyPlan = async (
-  deps: ApplyDeps,
-  { catalogue, system }: Reading,
-  plan: Plan,
-  now: Temporal.Instant,
-): Promise<Problem[] | 'retry'> => {
-  const caller: Caller = { system, clientId: 'import' };
+export const claimPlan = async (deps: ApplyDeps, { system }: Reading, plan: Plan): Promise<Claimed | 'retry'> => {
   const [newcomers, others] = [plan.people.filter(({ isNew }) => isNew), plan.people.filter(({ isNew }) => !isNew)];
   const needing = others.filter(
     ({ claims, events }) => claims.length > 0 || events.some(({ judged }) => judged.words !== undefined),
@@ -64,32 +69,41 @@ export const applyPlan = async (
     newcomers.length === 0 ? undefined : deps.keys.createSubjectKeys(newcomers.map(({ state }) => state.subjectId)),
     needing.length === 0 ? undefined : deps.keys.subjectKeys(needing.map(({ state }) => state.subjectId)),
   ]);
-  const keyOf = ({ state }: PlannedPerson) => made?.get(state.subjectId) ?? found?.get(state.subjectId);
-  const problems: Problem[] = [];
-  const fail = ({ lines }: PlannedPerson, problem: string) =>
-    void problems.push(...lines.map((line) => ({ line, problem, whole: true })));
+  const keyOf = (subjectId: string) => made?.get(subjectId) ?? found?.get(subjectId);
   // Whose key is gone was erased: a new one would bring the person back.
-  const gone = new Set(needing.filter((person) => !keyOf(person)));
-  for (const person of gone) fail(person, new SubjectErased().message);
+  const gone = new Set(needing.filter(({ state }) => !keyOf(state.subjectId)));
   const people = plan.people.filter((person) => !gone.has(person));
-
-  const claims = people.flatMap((person) =>
-    person.claims.map((reference) => ({ subjectId: person.state.subjectId, key: keyOf(person)!, reference })),
+  const claims = people.flatMap(({ state: { subjectId }, claims: references }) =>
+    references.map((reference) => ({ subjectId, key: keyOf(subjectId)!, reference })),
   );
   const lost = new Set(await claimMany(deps, system, claims));
   if (lost.size > 0) {
     await giveBack(deps, newcomers, lost);
     return 'retry';
   }
+  return { plan, people, keyOf, problems: [...gone].flatMap((person) => failed(person, new SubjectErased().message)) };
+};
 
-  await Promise.all(
+/**
+ * Records each person's events in one change with all that follows from the noes. Answers what could not be done; throws where the database
+ * cannot be reached.
+ */
+export const recordPlan = async (
+  deps: ApplyDeps,
+  { catalogue, system }: Reading,
+  { people, keyOf, problems }: Claimed,
+  now: Temporal.Instant,
+): Promise<Problem[]> => {
+  const caller: Caller = { system, clientId: 'import' };
+  const found = await Promise.all(
     people
-      .filter(({ events, isNew }) => events.length > 0 || isNew)
-      .map(async (person) => {
-        const events = eventsOf(person, keyOf(person) ?? Buffer.alloc(0));
+      .filter(({ events }) => events.length > 0)
+      .map(async (person): Promise<Problem[]> => {
+        const { subjectId } = person.state;
+        const events = eventsOf(person, keyOf(subjectId));
         try {
           await deps.writer.change(
-            person.state.subjectId,
+            subjectId,
             { verb: 'import', caller },
             (state, seq) => {
               if (state.erasedAt) throw new SubjectErased();
@@ -97,12 +111,13 @@ export const applyPlan = async (
             },
             person.state,
           );
+          return [];
         } catch (error) {
           // A person who cannot take this is told; a database that is gone ends the run, which goes on from here.
           if (!(error instanceof AppError) || error.kind === 'unavailable') throw error;
-          fail(person, error.message);
+          return failed(person, error.message);
         }
       }),
   );
-  return problems;
+  return [...problems, ...found.flat()];
 };

@@ -37,6 +37,9 @@ export type PlannedPerson = {
 
 export type Plan = { people: PlannedPerson[]; problems: Problem[]; tally: Tally };
 
+/** People and events of the batch before, whose identifiers are there already while the rest is still being recorded. */
+export type UnderWay = { subjectIds: ReadonlySet<string>; eventIds: ReadonlySet<string> };
+
 /**
  * An identifier by which a person is told from others. A telephone is often a household's or a switchboard's: it leads to a person only where
  * nothing else is named.
@@ -136,7 +139,7 @@ const assign = (
 };
 
 /** Looks up who is known and what is recorded, and says what would become of each person. Changes nothing. */
-export const planBatch = async (deps: PlanDeps, batch: Batch): Promise<Plan> => {
+export const planBatch = async (deps: PlanDeps, batch: Batch, underWay?: UnderWay): Promise<Plan> => {
   const tally = newTally();
   const problems: Problem[] = [];
   const report = (problem: Problem) => {
@@ -167,12 +170,13 @@ export const planBatch = async (deps: PlanDeps, batch: Batch): Promise<Plan> => 
     }
     const person = people.get(subjectId) ?? { state, isNew, claims: [], events: [], lines: [] };
     people.set(subjectId, person);
-    if (state.version === 0 && person.lines.length === 0) tally.unknown++;
+    if (state.version === 0 && person.lines.length === 0 && !underWay?.subjectIds.has(subjectId)) tally.unknown++;
     else tally.known++;
     person.claims.push(...claims);
     person.lines.push(line);
     for (const event of events) {
-      if (recorded.has(event.id) || person.events.some(({ id }) => id === event.id)) tally.already++;
+      if (recorded.has(event.id) || underWay?.eventIds.has(event.id) || person.events.some(({ id }) => id === event.id))
+        tally.already++;
       else {
         person.events.push(event);
         countAnswer(tally, event.judged);

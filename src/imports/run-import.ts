@@ -1,10 +1,10 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { PolicySets } from '../policies/index.ts';
-import { applyPlan, type ApplyDeps } from './apply-plan.ts';
+import { claimPlan, recordPlan, type ApplyDeps, type Claimed } from './apply-plan.ts';
 import { ImportInterrupted } from './errors.ts';
 import { beginImport } from './import-progress.ts';
 import type { Entry, Source } from './open-source.ts';
-import { planBatch, readBatch, type Batch, type Plan, type PlanDeps, type Reading } from './plan-batch.ts';
+import { planBatch, readBatch, type Batch, type PlanDeps, type Reading, type UnderWay } from './plan-batch.ts';
 import { newTally, type Problem, type Tally } from './tally.ts';
 
 /** Large enough that a statement's own cost is little beside that of its rows, small enough to be a blink. */
@@ -86,17 +86,23 @@ export const previewImport = async (
   return sum;
 };
 
-const planAndApply = async (deps: ApplyDeps, reading: Reading, batch: Batch, now: Temporal.Instant): Promise<Plan> => {
-  for (let attempt = 1; ; attempt++) {
-    const plan = await planBatch(deps, batch);
-    const failed = await applyPlan(deps, reading, plan, now);
-    if (failed !== 'retry') {
-      plan.tally.bad += failed.length;
-      return { ...plan, problems: [...plan.problems, ...failed] };
-    }
-    if (attempt === 5) throw new ImportInterrupted('others registered the same people at the same time');
+const planAndClaim = async (
+  deps: ApplyDeps,
+  reading: Reading,
+  batch: Batch,
+  underWay: UnderWay | undefined,
+): Promise<Claimed> => {
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    const claimed = await claimPlan(deps, reading, await planBatch(deps, batch, underWay));
+    if (claimed !== 'retry') return claimed;
   }
+  throw new ImportInterrupted('others registered the same people at the same time');
 };
+
+const underWayOf = ({ people }: Claimed): UnderWay => ({
+  subjectIds: new Set(people.map(({ state }) => state.subjectId)),
+  eventIds: new Set(people.flatMap(({ events }) => events.map(({ id }) => id))),
+});
 
 /**
  * Imports a file batch by batch, from where an earlier run of the same stopped. What is in flight when it is killed is done again, and comes to
@@ -113,17 +119,30 @@ export const applyImport = async (
     let { linesDone } = progress;
     const { tally } = progress;
     if (linesDone > 0) watcher.resumed(linesDone);
+    const record = async (batch: Batch, claimed: Claimed): Promise<void> => {
+      const failed = await recordPlan(deps, reading, claimed, deps.clock.now());
+      add(tally, claimed.plan.tally);
+      tally.bad += failed.length;
+      linesDone += batch.lines;
+      watcher.problems([...claimed.plan.problems, ...failed]);
+      await progress.keep(linesDone, tally);
+      watcher.batch(batch.bytes, linesDone);
+    };
+    // While the database records one batch, we prepare the next.
+    let recording = Promise.resolve();
+    let underWay: UnderWay | undefined;
     for await (const batch of batchesOf(deps, reading, source, deps.clock, linesDone)) {
       // What was judged by one policy set must not be recorded under another.
       if ((await deps.policySets.current()).digest !== reading.catalogue.digest)
         throw new ImportInterrupted('another policy set was activated');
-      const plan = await planAndApply(deps, reading, batch, deps.clock.now());
-      add(tally, plan.tally);
-      linesDone += batch.lines;
-      watcher.problems(plan.problems);
-      await progress.keep(linesDone, tally);
-      watcher.batch(batch.bytes, linesDone);
+      const claimed = await planAndClaim(deps, reading, batch, underWay);
+      await recording;
+      underWay = underWayOf(claimed);
+      recording = record(batch, claimed);
+      // Looked at with the next batch.
+      recording.catch(() => {});
     }
+    await recording;
     await progress.finish();
     return tally;
   } finally {
