@@ -139,6 +139,13 @@ describe('The documented examples', () => {
     );
     expect((await tryExample('reportCollection', 'community-desk')).inform.dueAt).toBe('2026-02-28T09:30:00Z');
     expect((await tryExample('requestReview', 'community-desk')).answer).toBeNull();
+    expect((await tryExample('readGpcSupport', 'crm')).gpc).toBe(true);
+    expect((await tryExample('recordSignal', 'crm')).changed).toBe(true);
+    const { mails } = await tryExample('createUnsubscribeHeaders', 'crm');
+    expect(mails[0].headers['List-Unsubscribe']).toBe(`<${mails[0].link}>`);
+    expect((await fetch((await tryExample('createNoLink', 'crm')).url)).status).toBe(200);
+    const campaign = await tryExample('putCampaign', 'newsletter');
+    expect(await tryExample('readCampaign', 'newsletter')).toEqual(campaign);
     expect((await tryExample('withdrawConsent', 'crm')).event.action).toBe('withdraw');
     expect((await tryExample('objectToPurpose', 'crm')).event.action).toBe('object');
 
