@@ -1,17 +1,19 @@
-import { linkQuestion, play } from './demo/journey.ts';
+import { linkQuestion } from './demo/chapters/linking.ts';
+import { posterPath } from './demo/chapters/signing-up.ts';
+import { play } from './demo/journey.ts';
 import { narrator } from './demo/narrator.ts';
 import { setStage, type Stage } from './demo/stage.ts';
 
 /** A check to be pasted into a shell. It gets its own token, so it works for as long as the demo runs. */
 const readyCurl = ({ url, desk }: Stage): string[] => {
-  const { subject, action, resource, context } = linkQuestion('facebook:1029384756');
+  const { action, resource, context } = linkQuestion('facebook:1029384756');
   return [
     `curl -s ${url}/access/v1/evaluation -H 'Content-Type: application/json' \\`,
     `  -H "Authorization: Bearer $(curl -s ${url}/oauth/token \\`,
     `    -u ${desk.clientId}:${desk.clientSecret} \\`,
     `    -d grant_type=client_credentials \\`,
     `    | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')" \\`,
-    `  -d '{"subject":${JSON.stringify(subject)},"action":${JSON.stringify(action)},`,
+    `  -d '{"subject":${JSON.stringify({ type: 'system', id: desk.system })},"action":${JSON.stringify({ name: action })},`,
     `       "resource":${JSON.stringify(resource)},`,
     `       "context":${JSON.stringify(context)}}'`,
   ];
@@ -29,6 +31,7 @@ const invite = (stage: Stage, decisionId: string): void => {
   narrator.gap();
   narrator.address('Askfirst', stage.url, `every call: ${stage.url}/docs`);
   narrator.address('Community desk', stage.deskUrl, 'what it holds, and what it has done');
+  narrator.address('Poster', stage.url + posterPath, 'the page, in four languages');
   narrator.gap();
   narrator.address('Ctrl-C', 'ends everything and removes its data.', '');
   narrator.gap();
@@ -61,6 +64,7 @@ const main = async (once: boolean): Promise<void> => {
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     narrator.address('Askfirst', stage.url, `with its PostgreSQL, ready in ${seconds} s`);
     narrator.address('Community desk', stage.deskUrl, 'a system in another process, which holds links');
+    narrator.address('Mail server', stage.mailbox.url, 'a real one, where Eva and a parent have their mailboxes');
     const { decisionId } = await play(stage);
     if (once) await end(0);
     invite(stage, decisionId);

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import type { ReceivedMail } from './mailbox.ts';
 
 /** Where lines end at the latest. */
 const width = 96;
@@ -51,6 +52,10 @@ export const narrator = {
     say(2, about);
     process.stdout.write('\n');
   },
+  chapter: (name: string, about: string): void => {
+    process.stdout.write(`\n\n  ${styled('bold', `── ${name} `.padEnd(width - 2, '─'))}\n`);
+    say(5, about);
+  },
   address: (name: string, url: string, about: string): void =>
     say(2, `${name.padEnd(16)}${url.padEnd(26)}${about}`.trimEnd()),
   gap: (): void => void process.stdout.write('\n'),
@@ -66,6 +71,11 @@ export const narrator = {
   answer: (status: number, shown: unknown, elapsedMs?: number): void => {
     const took = elapsedMs === undefined ? '' : ` in ${elapsedMs} ms`;
     say(5, `← ${status}${took}${shown === undefined ? '' : `  ${brief(shown)}`}`, 'cyan');
+  },
+  /** A mail that has arrived. */
+  mail: ({ to, subject, text }: ReceivedMail): void => {
+    say(5, `✉ to ${to}  “${subject}”`, 'cyan');
+    for (const line of text.split('\n').filter((one) => one.trim() !== '')) say(9, line.trim(), 'dim');
   },
   command: (who: string, line: string): void => say(5, `$ ${line}   (${who})`, 'cyan'),
   verdict: (permit: boolean, rule: string, words: string, others: readonly string[]): void => {

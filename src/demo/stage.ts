@@ -15,13 +15,20 @@ import { personalSchemas } from '../personal-schemas.ts';
 import { loadCatalogue } from '../policies/index.ts';
 import { createClient } from '../systems/index.ts';
 import type { Credentials } from './community-desk.ts';
+import { startMailbox, type Mailbox } from './mailbox.ts';
+
+/** A system, by the name that the policies give it. */
+export type Client = Credentials & { system: string };
 
 export type Stage = {
   url: string;
   deskUrl: string;
-  /** Credentials of the two systems, with the scopes that they need. */
-  crm: Credentials;
-  desk: Credentials;
+  /** The systems, each with the scopes that it needs. */
+  crm: Client;
+  desk: Client;
+  newsletter: Client;
+  /** Where all mail of this run arrives: that of Askfirst, and that of the newsletter. */
+  mailbox: Mailbox;
   folder: string;
 };
 
@@ -53,6 +60,7 @@ const deskScopes = [
   'obligations:read',
   'endpoints:write',
 ];
+const newsletterScopes = ['decisions:evaluate', 'consents:write'];
 const crmScopes = ['subjects:write', 'subjects:read', 'consents:write', 'consents:read', 'decisions:evaluate'];
 
 /** Starts the other system in a process of its own; resolves to its address. */
@@ -86,6 +94,8 @@ export const setStage = async (cleanup: AsyncDisposableStack): Promise<Stage> =>
   cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
   const embedded = await startEmbedded(folder, quiet);
   cleanup.defer(() => embedded.stop());
+  const mailbox = await startMailbox();
+  cleanup.defer(() => mailbox.close());
   const service = await startService({
     settings: {
       ...settings,
@@ -98,6 +108,7 @@ export const setStage = async (cleanup: AsyncDisposableStack): Promise<Stage> =>
       logLevel: 'error',
     },
     ...embedded.secrets,
+    mail: { url: mailbox.url, from: 'Example Tourism Association <news@example.org>' },
     log: createLog({ level: 'error', stream: process.stderr, personal: personalSchemas() }),
   });
   cleanup.defer(() => service.stop());
@@ -105,13 +116,15 @@ export const setStage = async (cleanup: AsyncDisposableStack): Promise<Stage> =>
   const database = connect(embedded.secrets.urls.app, { connections: 1, name: 'askfirst-demo' });
   try {
     const { systems } = await loadCatalogue(settings.policiesFolder);
-    const credentials = async (system: string, scopes: string[]): Promise<Credentials> => ({
+    const client = async (system: string, scopes: string[]): Promise<Client> => ({
+      system,
       baseUrl: service.url,
       ...(await createClient({ database, systems }, { system, scopes })),
     });
-    const crm = await credentials('crm', crmScopes);
-    const desk = await credentials('community-desk', deskScopes);
-    return { url: service.url, deskUrl: await startDesk(desk, cleanup), crm, desk, folder };
+    const crm = await client('crm', crmScopes);
+    const desk = await client('community-desk', deskScopes);
+    const newsletter = await client('newsletter', newsletterScopes);
+    return { url: service.url, deskUrl: await startDesk(desk, cleanup), crm, desk, newsletter, mailbox, folder };
   } finally {
     await database.end();
   }
