@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { liesAhead } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Catalogue, Language, Purpose } from '../policies/index.ts';
@@ -70,13 +70,13 @@ const assertScope = (purpose: Purpose, scope: Scope, catalogue: Catalogue): void
 const floored = (instant: Temporal.Instant): Temporal.Instant =>
   instant.round({ smallestUnit: 'microsecond', roundingMode: 'floor' });
 
-/** What is missing for a yes to count: Art. 7(1) GDPR wants it demonstrated, Art. 4(11) informed. */
-const whyUnproven = (
+/** The hash of the words that a yes was said to, or what is missing for it to count: Art. 7(1) GDPR wants it demonstrated, Art. 4(11) informed. */
+const proofOf = (
   purpose: Purpose,
   statement: ImportedStatement,
   at: Temporal.Instant | undefined,
   now: Temporal.Instant,
-): UnprovenBecause | undefined => {
+): UnprovenBecause | { hash: Buffer } => {
   if (purpose.retired !== undefined && purpose.retired <= now.toString().slice(0, 10)) return 'purpose-retired';
   if (!at) return 'no-moment';
   if (liesAhead(at, now)) return 'in-future';
@@ -87,11 +87,10 @@ const whyUnproven = (
   // Whoever answered before these words were there has seen others.
   if (at.toString().slice(0, 10) < notice.since) return 'notice-newer';
   try {
-    wordsShown(purpose, statement.notice);
+    return wordsShown(purpose, statement.notice);
   } catch {
     return 'other-words';
   }
-  return undefined;
 };
 
 /**
@@ -133,31 +132,26 @@ export const judgeImported = (
       occurredAt: undated ? now : stated,
     };
   }
-  const because = whyUnproven(purpose!, statement, stated, now);
-  const undated = stated === undefined || because === 'in-future';
+  const proof = proofOf(purpose!, statement, stated, now);
+  const undated = stated === undefined || proof === 'in-future';
   const occurredAt = undated ? now : stated;
-  if (because !== undefined) return { ...about, answer: 'unproven', because, undated, occurredAt };
-  const { hash } = wordsShown(purpose!, statement.notice!);
+  if (typeof proof === 'string') return { ...about, answer: 'unproven', because: proof, undated, occurredAt };
   return {
     ...about,
     answer: decision === 'given' ? 'yes' : 'informed',
     undated,
     occurredAt,
-    notice: { version: statement.notice!.version, language: statement.notice!.language, hash },
+    notice: { version: statement.notice!.version, language: statement.notice!.language, hash: proof.hash },
     until: decision === 'given' ? expiryOf(stated!, purpose!.validity) : undefined,
   };
 };
 
 /**
- * The id of a statement: the same for the same person, source and content, so that a file read twice, or two that overlap, add nothing twice. Keyed,
- * because it stands where others see it; `person` is a blind index. UUIDv8 (RFC 9562 section 5.8). An undated no keeps its id whenever it is read.
+ * The id of a statement: the same for the same person, source and content, so that a file read twice, or two that overlap, add nothing twice.
+ * `person` is a blind index: a keyed hash that nobody outside can compute, and so neither this one. UUIDv8 (RFC 9562 section 5.8). An undated no
+ * keeps its id whenever it is read.
  */
-export const importedEventId = (
-  secret: Buffer,
-  person: string,
-  judged: Judged,
-  statement: ImportedStatement,
-): string => {
+export const importedEventId = (person: string, judged: Judged, statement: ImportedStatement): string => {
   const scope = Object.entries(judged.scope).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const content = JSON.stringify([
     'import',
@@ -172,7 +166,7 @@ export const importedEventId = (
     judged.notice?.version,
     judged.notice?.language,
   ]);
-  const hex = createHmac('sha256', secret).update(content).digest('hex');
+  const hex = hash('sha256', content, 'hex');
   const variant = ((Number.parseInt(hex[16]!, 16) & 0x3) | 0x8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 };

@@ -90,7 +90,7 @@ export const readBatch = (
       const events = new Map<string, PlannedEvent>();
       for (const statement of entry.said.statements) {
         const judged = judgeImported(catalogue, system, statement, now);
-        const id = importedEventId(secrets.blindIndex.key, person, judged, statement);
+        const id = importedEventId(person, judged, statement);
         events.set(id, { id, judged });
       }
       batch.named.push({ line, references: ordered, events: [...events.values()] });

@@ -1,5 +1,5 @@
 import { arrayLiteral, type Database } from '../kernel/database/client.ts';
-import { seal } from '../kernel/crypto/key-encryption.ts';
+import { drawNonces, seal } from '../kernel/crypto/key-encryption.ts';
 import type { Reference, SubjectDeps } from './deps.ts';
 import { formatIdentifier } from './identifier.ts';
 
@@ -29,12 +29,13 @@ export const claimMany = async (
   claims: readonly Claim[],
 ): Promise<string[]> => {
   if (claims.length === 0) return [];
-  const rows = claims.map(({ subjectId, key, reference }) => ({
+  const nonces = drawNonces(claims.length);
+  const rows = claims.map(({ subjectId, key, reference }, index) => ({
     blind_index: `\\x${reference.blindIndex}`,
     namespace: reference.namespace,
     key_version: deps.secrets.blindIndex.version,
     subject_id: subjectId,
-    sealed: `\\x${seal(key, Buffer.from(formatIdentifier(reference)), `identifier:${reference.blindIndex}`).toString('hex')}`,
+    sealed: `\\x${seal(key, Buffer.from(formatIdentifier(reference)), `identifier:${reference.blindIndex}`, nonces[index]).toString('hex')}`,
     recorded_by: system,
   }));
   const taken = await deps.database.query<{ blindIndex: string }>(
