@@ -46,6 +46,9 @@ export const assertFromHere = (c: HttpContext, baseUrl: string): void => {
   const site = header(c, 'sec-fetch-site');
   const origin = header(c, 'origin');
   const isHere =
-    site === undefined ? [undefined, 'null', new URL(baseUrl).origin].includes(origin) : site === 'same-origin';
+    site === undefined
+      ? [undefined, 'null', new URL(baseUrl).origin].includes(origin)
+      : // `none`: the person did it themselves, such as loading the page again.
+        site === 'same-origin' || site === 'none';
   if (!isHere) throw new FormFromElsewhere();
 };
