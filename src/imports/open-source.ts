@@ -76,10 +76,9 @@ export const openSource = async (
   const file = await openCsv(path, mapping.encoding);
   const renamed = new Map(Object.entries(mapping.headers).map(([from, to]) => [from.toLowerCase(), to.toLowerCase()]));
   const headers = file.headers.map((header) => renamed.get(header.toLowerCase()) ?? header.toLowerCase());
-  // The file of those who never subscribed looks like that of subscribers; its name alone tells.
-  const neverSubscribed = csv === mailchimp && /^non-?subscribed/i.test(basename(path));
+  const holdsNoYes = csv.holdsNoYes?.(basename(path), new Set(headers)) ?? false;
   const rules = bindRules(csv, mapping, catalogue, headers).filter(
-    ({ decision }) => !(neverSubscribed && decision === 'given'),
+    ({ decision }) => !holdsNoYes || (decision !== 'given' && decision !== 'informed'),
   );
   const keepsNumbers = mapping.customerNumbers && catalogue.systems.get(system)?.identifiers.includes(system) === true;
   const read = createRecordReader({

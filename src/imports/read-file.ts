@@ -86,22 +86,33 @@ const options = (delimiter: string) =>
     info: true,
     // A line with a cell too few or too many is that line's problem, and the reader tells it.
     relax_column_count: true,
-    skip_empty_lines: true,
+    // A mark that somebody left unescaped is one of the text.
+    relax_quotes: true,
     max_record_size: longestRecord,
   }) as const;
 
-type Parsed = { record: string[]; info: { lines: number; bytes_records: number; bytes: number } };
+/** How many lines of the file a record takes: one, and one for each break within a cell. (The parser's own count takes CRLF for two.) */
+const linesOf = (cells: readonly string[]): number => {
+  let lines = 1;
+  for (const cell of cells) for (let at = cell.indexOf('\n'); at >= 0; at = cell.indexOf('\n', at + 1)) lines++;
+  return lines;
+};
+
+type Parsed = { record: string[]; info: { bytes: number } };
 
 /** A CSV file: comma, semicolon or tab, quoted or not, LF or CRLF, with or without a byte order mark. */
 export const openCsv = async (path: string, encoding: Encoding): Promise<CsvFile> => {
   const delimiter = delimiterOf(await firstLine(path, encoding));
   const rows = async function* (): AsyncGenerator<FileRecord & { cells: string[] }> {
-    const parser = textOf(path, encoding).pipe(parse(options(delimiter)));
-    let number = 1;
+    const bytes = textOf(path, encoding);
+    const parser = bytes.pipe(parse(options(delimiter)));
+    bytes.once('error', (error) => parser.destroy(error));
+    let next = 1;
     try {
       for await (const { record, info } of parser as AsyncIterable<Parsed>) {
-        yield { number, bytes: info.bytes, cells: record };
-        number = info.lines + 1;
+        const number = next;
+        next += linesOf(record);
+        if (record.length > 1 || record[0] !== '') yield { number, bytes: info.bytes, cells: record };
       }
     } catch (error) {
       if (!(error instanceof CsvError)) throw error;
@@ -110,7 +121,7 @@ export const openCsv = async (path: string, encoding: Encoding): Promise<CsvFile
         CSV_QUOTE_NOT_CLOSED: 'a quotation mark is never closed',
       };
       throw new FileWrong(
-        `${path}, at or after line ${number}: ${why[error.code] ?? 'quotation marks are not as in CSV'}`,
+        `${path}, at or after line ${next}: ${why[error.code] ?? 'quotation marks are not as in CSV'}`,
       );
     }
   };

@@ -48,6 +48,8 @@ export type CsvFormat = {
   /** Strongest first. `number` is the customer number of the exporting program; several in one cell are told apart by `separator`. */
   identifiers: readonly { column: string; kind: 'number' | 'email' | 'phone'; separator?: string }[];
   rules: readonly Rule[];
+  /** Whether a file of this name and with these headers (small letters) is one of people who have said yes to nothing. */
+  holdsNoYes?(fileName: string, headers: ReadonlySet<string>): boolean;
   /** What a file with these headers (small letters) cannot say, though one might expect it to. */
   warnings?(headers: ReadonlySet<string>): string[];
 };

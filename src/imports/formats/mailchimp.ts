@@ -33,4 +33,7 @@ export const mailchimp: CsvFormat = {
       evidence: ['OPTIN_TIME', 'OPTIN_IP', 'CONFIRM_TIME', 'CONFIRM_IP'],
     },
   ],
+  // The files of those who left, bounced or never subscribed have the same columns; the name alone tells the last two.
+  holdsNoYes: (fileName, headers) =>
+    headers.has('unsub_time') || /^(non-?subscribed|unsubscribed|cleaned)/i.test(fileName),
 };
