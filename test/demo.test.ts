@@ -3,8 +3,10 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import decodeQR from 'qr/decode.js';
 import { expect, test } from 'vitest';
 import { projectFolder } from '../src/config.ts';
+import { visit } from '../src/demo/browser.ts';
 import { processMark } from '../src/kernel/data-folder.ts';
 import { bareEnvironment, runSource } from './support/command.ts';
 
@@ -13,7 +15,7 @@ const patient = { timeout: 300_000 };
 
 const escape = String.fromCharCode(27);
 
-/** What the journey must tell, in this order. */
+/** What the chapters must tell, in this order. */
 const told = [
   /^ {2}1 {2}Two systems get in$/m,
   /← 200 in \d+ ms {2}token_type: Bearer, expires_in: 300$/m,
@@ -30,6 +32,47 @@ const told = [
   /POST \/v1\/consents\/withdraw\n[\s\S]*?← 201 in \d+ ms {2}action: withdraw, /m,
   /^ {7}DENY {2}no-means-no\n/m,
   /type: obligation\.unlink, .*\n {5}← 200 {2}acknowledged: true\n {7}\d+ ms from withdrawal to silence\.$/m,
+
+  /^ {2}── Eva signs up on a poster ─+$/m,
+  /Eva’s browser {2}POST \/ask\/spring-fair\n.*pressed: “Ja, .*”\n {5}← 200 .*page: Noch ein Schritt$/m,
+  /^ {5}✉ to eva@example\.org {2}“Ihr Code für .*”\n[\s\S]*?\n {9}[0-9A-Z]{4}-[0-9A-Z]{4}\n/m,
+  /topic: events, .*\n.* decision: false\n {7}DENY {2}confirmation-pending\n/,
+  /POST \/ask\/spring-fair\/confirm\n {7}code: [0-9A-Z]{4}-[0-9A-Z]{4}, .*\n {5}← 200 .*page: Danke$/m,
+  /topic: events, .*\n.* decision: true\n {7}PERMIT {2}agreement-given\n/,
+
+  /^ {2}── One click ─+$/m,
+  /^ {5}✉ to eva@example\.org {2}“Spring fair on the alp”\n/m,
+  /^ {7}List-Unsubscribe: <http:.*\n {7}List-Unsubscribe-Post: List-Unsubscribe=One-Click$/m,
+  /scanner {2}GET \/u\/…\n {5}← 200 .*\n.*\n.*\n.*topic: events, .*\n.* decision: true\n {7}PERMIT {2}agreement-given\n/,
+  /mail provider {2}POST .*\n {7}List-Unsubscribe: One-Click\n {5}← 200 in \d+ ms\n/,
+  /topic: events, .*\n.* decision: false\n {7}DENY {2}no-means-no\n/,
+  /^ {7}\d+ ms from the click to the next check’s no\.$/m,
+  /topic: culture, .*\n.* decision: true\n {7}PERMIT {2}agreement-given\n/,
+
+  /^ {2}── A browser that says no ─+$/m,
+  /recipient: example-hotels}\n.* decision: true\n {7}PERMIT {2}agreement-given\n/,
+  /GET \/no\/…\n {7}sec-gpc: 1\n {5}← 200 /,
+  /recipient: example-hotels}\n.* decision: false\n {7}DENY {2}no-means-no\n/,
+  /POST \/v1\/consents\n.*\n.*\n {5}← 201 .*action: give, [\s\S]*?GET \/no\/…\n {7}sec-gpc: 1\n {5}← 200 /,
+  /recipient: example-hotels}\n.* decision: true\n {7}PERMIT {2}agreement-given\n/,
+
+  /^ {2}── A child and a parent ─+$/m,
+  /by: self, answer: yes\n[\s\S]*? decision: false\n {7}DENY {2}guardian-missing\n/,
+  /by: guardian, answer: pending\n {5}✉ to parent@example\.org [\s\S]*?parent or\s+guardian/,
+  /by: guardian, answer: yes, until: \d{4}-\d\d-01T00:00:00Z\n/,
+  /decision: true\n {7}PERMIT {2}agreement-given\n[^→]*counts until \d{4}-\d\d, /,
+  /by: self, action: withdraw\n[\s\S]*? decision: false\n {7}DENY {2}no-means-no\n/,
+  /by: guardian, answer: pending\n[\s\S]*?by: guardian, answer: yes, until: /,
+  /decision: false\n {7}DENY {2}no-means-no\n/,
+
+  /^ {2}── In her own way ─+$/m,
+  /action: reply_automatically, [\s\S]*? decision: true\n {7}PERMIT {2}informed-and-lawful\n/,
+  /action: reply_automatically, [\s\S]*? decision: false\n {7}DENY {2}dialogue-as-wished\n/,
+  /visibility: public}\n.* decision: false\n {7}DENY {2}dialogue-as-wished\n/,
+  /visibility: private}\n.* decision: true\n {7}PERMIT {2}answer-where-they-asked\n/,
+  /topic: culture, .*\n.* decision: true\n/,
+  /POST \/v1\/subjects\/…\/merge\n.*\n {5}← 200 /,
+  /topic: culture, .*\n.* decision: false\n {7}DENY {2}no-means-no\n/,
 ];
 
 const expectJourney = (output: string): void => {
@@ -37,8 +80,24 @@ const expectJourney = (output: string): void => {
   for (const part of told) {
     const found = part.exec(output.slice(from));
     expect(found, `${part} after character ${from} of:\n${output}`).not.toBeNull();
-    from += found!.index;
+    from += found!.index + found![0].length;
   }
+};
+
+/** Reads the QR code that stands in the output, two rows of its squares to a line, as a camera would. */
+const scan = (output: string): string => {
+  const squares = output
+    .split('\n')
+    .filter((line) => /^ {4}[█▄▀ ]{20,}$/.test(line))
+    .flatMap((line) => ['█▀', '█▄'].map((light) => [...line.slice(4)].map((square) => light.includes(square))));
+  const [scale, across] = [4, squares[0]!.length];
+  const [width, height] = [across * scale, squares.length * scale];
+  const data = new Uint8ClampedArray(width * height * 4).fill(255);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++)
+      if (!squares[Math.floor(y / scale)]![Math.floor(x / scale)])
+        data.fill(0, (y * width + x) * 4, (y * width + x) * 4 + 3);
+  return decodeQR({ width, height, data });
 };
 
 type StayingDemo = {
@@ -92,6 +151,7 @@ test(
     const { code, stdout, stderr } = await runSource('demo.ts', ['--once']);
     expect(code, stderr).toBe(0);
     expectJourney(stdout);
+    expect(scan(stdout)).toBe(`${/^ {2}Askfirst +(http:\S+)/m.exec(stdout)![1]}/ask/spring-fair`);
     expect(stdout).not.toContain(escape);
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
     expect(stderr).toBe('');
@@ -113,6 +173,8 @@ test(
       expect(await shell(pasted(demo.output(), 'ASKFIRST_DATA='))).toMatch(/^ {2}forbids +no-means-no +fires: /m);
       const docs = /every call: (\S+)/.exec(demo.output())![1]!;
       expect((await fetch(docs)).status).toBe(200);
+      const poster = /^ {2}Poster +(\S+)/m.exec(demo.output())![1]!;
+      expect((await visit(`${poster}?lang=it`)).title).toBe('Le novità che Lei sceglie');
       expect(await (await fetch(demo.deskUrl)).json()).toMatchObject({
         links: [],
         done: [{ kind: 'unlink' }],

@@ -57,7 +57,7 @@ export const narrator = {
     say(5, about);
   },
   address: (name: string, url: string, about: string): void =>
-    say(2, `${name.padEnd(16)}${url.padEnd(26)}${about}`.trimEnd()),
+    say(2, `${name.padEnd(16)}${url.padEnd(25)} ${about}`.trimEnd()),
   gap: (): void => void process.stdout.write('\n'),
   step: (number: number, title: string, story: string): void => {
     process.stdout.write(`\n${String(number).padStart(3)}  ${styled('bold', title)}\n`);
