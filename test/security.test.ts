@@ -488,6 +488,7 @@ test('the operations that no rate limits are the noes, and no others', () => {
     'openChallenge',
     'recordConsent',
     'registerSubject',
+    'reportCollection',
   ]);
 });
 

@@ -1,4 +1,3 @@
-import { sql } from 'drizzle-orm';
 import { boolean, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { bytea, instant } from '../kernel/database/columns.ts';
 
@@ -76,15 +75,3 @@ export const confirmation = pgTable(
     index('confirmation_expires').using('brin', table.expiresAt),
   ],
 );
-
-/** A hosted consent page: one purpose, narrowed by those who run it, until it closes. */
-export const campaign = pgTable('campaign', {
-  id: text('id').primaryKey(),
-  system: text('system').notNull(),
-  purpose: text('purpose').notNull(),
-  scope: jsonb('scope').$type<Record<string, string>>().notNull(),
-  closesAt: instant('closes_at'),
-  createdAt: instant('created_at')
-    .notNull()
-    .default(sql`now()`),
-});

@@ -176,7 +176,9 @@ const answerQuestion = (
   const rules = verdict.fired.map((rule) => rule.id);
   const common = { system: asker.system, policy_digest: catalogue.digest, decided_at: decidedAt };
   if (!verdict.permit) {
-    const { action, purposeId: purpose } = question;
+    const { action } = question;
+    // Whatever a caller wrote there may name a person: only words of the policy set are kept.
+    const purpose = question.purpose?.id ?? 'unknown';
     // One side only: with both, a denial would itself be the link that was denied.
     const subject_id = customer?.subjectId ?? (customer ? null : identity?.subjectId) ?? id;
     return {
@@ -255,7 +257,6 @@ const answerRefusal = (
       subject_id: id,
       id,
       system: asker.system,
-      // Whatever a caller wrote there may name a person: only words of the policy set are kept.
       action: 'unknown',
       purpose: known(purpose, catalogue.purposes),
       policy_digest: catalogue.digest,
