@@ -227,7 +227,7 @@ test('only a caseworker answers, once, and it stands in the audit of the custome
       body: { code: 'staff.role-missing' },
     });
   const answers = await Promise.all([answer(reviewId, 'same-person'), answer(reviewId, 'not-same-person')]);
-  expect(answers.map(({ status }) => status).sort()).toEqual([200, 409]);
+  expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409]);
   expect(answers.find(({ status }) => status === 409)!.body.code).toBe('linkage.review-answered');
   const won = answers.find(({ status }) => status === 200)!.body;
   expect((await caseworker('GET', `/v1/reviews/${reviewId}`)).body.answer).toBe(won.answer);
@@ -251,7 +251,7 @@ test('two colleagues who answer at the same moment do not both count', async () 
   await expect.poll(async () => (await tried()).length, { interval: 5 }).toBe(2);
   await owner.script('commit');
   const statuses = (await both).map(({ status }) => status);
-  expect(statuses.toSorted()).toEqual([200, 409]);
+  expect(statuses.toSorted((a, b) => a - b)).toEqual([200, 409]);
   const won = (await both).find(({ status }) => status === 200)!.body.answer;
   expect((await caseworker('GET', `/v1/reviews/${reviewId}`)).body.answer).toBe(won);
 });
@@ -277,7 +277,9 @@ test('nobody without a session reads or answers, and another site cannot make a 
 test('one review is open for two identifiers, however many calls ask at once', async () => {
   const about = await pair();
   const answers = await Promise.all(Array.from({ length: 8 }, () => request(about)));
-  expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 200, 200, 200, 201]);
+  expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([
+    200, 200, 200, 200, 200, 200, 200, 201,
+  ]);
   expect(new Set(answers.map(({ body }) => body.reviewId)).size).toBe(1);
 });
 
