@@ -89,7 +89,14 @@ const scan = (output: string): string => {
   const squares = output
     .split('\n')
     .filter((line) => /^ {4}[█▄▀ ]{20,}$/.test(line))
-    .flatMap((line) => ['█▀', '█▄'].map((light) => [...line.slice(4)].map((square) => light.includes(square))));
+    .flatMap((line) =>
+      ['█▀', '█▄'].map((light) =>
+        line
+          .slice(4)
+          .split('')
+          .map((square) => light.includes(square)),
+      ),
+    );
   const [scale, across] = [4, squares[0]!.length];
   const [width, height] = [across * scale, squares.length * scale];
   const data = new Uint8ClampedArray(width * height * 4).fill(255);

@@ -9,7 +9,7 @@ import { createLog } from '../src/kernel/log.ts';
 import { personalSchemas } from '../src/personal-schemas.ts';
 import { activatePolicies, languages, loadCatalogue, type Catalogue } from '../src/policies/index.ts';
 import { startTestApp, testSettings, type TestApp } from './support/app.ts';
-import { submit, visit, type Visited } from './support/forms.ts';
+import { submit, visit, type Visited } from '../src/demo/browser.ts';
 import { startSmtp, type Smtp } from './support/smtp.ts';
 
 let app: TestApp;

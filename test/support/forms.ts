@@ -1,1 +1,0 @@
-export { submit, visit, type Visited } from '../../src/demo/browser.ts';
