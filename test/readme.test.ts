@@ -9,55 +9,24 @@ import { projectFolder } from '../src/config.ts';
 import { newKeyEncryptionKey } from '../src/kernel/crypto/key-encryption.ts';
 import { startEmbeddedPostgres } from '../src/kernel/embedded-postgres.ts';
 import { bareEnvironment, runSource, startServiceProcess } from './support/command.ts';
+import { blocks, expectPromised, promised, readme, scriptOf } from './support/readme.ts';
 
-const readme = readFileSync(join(projectFolder, 'README.md'), 'utf8');
 const folder = mkdtempSync(join(tmpdir(), 'askfirst-readme-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** The fenced blocks with this info string, after which a word may follow. */
-const blocks = (info: string): { word: string; text: string }[] =>
-  readme
-    .matchAll(new RegExp(`^\`\`\`${info}(?: (\\S+))?\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))
-    .map(([, word = '', text]) => ({ word, text: text! }))
-    .toArray();
-
-/** What a comment `# → …` says that comes out; `…` stands for anything. */
-const promised = (block: string): RegExp[] =>
-  block
-    .matchAll(/^# → (.+)$/gm)
-    .map(
-      ([, text]) =>
-        new RegExp(
-          text!
-            .split('…')
-            .map((part) => RegExp.escape(part))
-            .join('.*'),
-        ),
-    )
-    .toArray();
 
 test('what the README tells to type into a shell works in that order against a real service, and prints what it says', async () => {
   const service = await startServiceProcess({ ASKFIRST_DATA: join(folder, 'data') });
   try {
     const typed = blocks('sh').filter(({ word }) => word === 'runs');
     expect(typed.length).toBeGreaterThan(5);
-    const end = '=== end of a block';
-    const script = typed.map(({ text }) => `${text}\necho '${end}'`).join('\n');
+    const script = scriptOf(typed);
     expect(script).toContain('http://127.0.0.1:8080');
     const { stdout } = await promisify(execFile)(
       'sh',
       ['-euc', script.replaceAll('http://127.0.0.1:8080', service.url)],
       { cwd: projectFolder, env: bareEnvironment({ ASKFIRST_DATA: join(folder, 'data'), TMPDIR: folder }) },
     );
-    const printed = stdout.split(`${end}\n`);
-    for (const [index, { text }] of typed.entries()) {
-      let rest = printed[index]!;
-      for (const expected of promised(text)) {
-        const found = expected.exec(rest);
-        expect(found, `${expected} in what is left of:\n${printed[index]}`).not.toBeNull();
-        rest = rest.slice(found!.index + found![0].length);
-      }
-    }
+    expectPromised(typed, stdout);
     expect(typed.flatMap(({ text }) => promised(text)).length).toBeGreaterThan(10);
   } finally {
     await service.stop();
