@@ -120,20 +120,6 @@ export const civicrmExport = (count = people): string => {
   return `\uFEFF${quoted(civicrmHeaders)}\r\n${[...lines, ...odd].join('\r\n')}\r\n`;
 };
 
-/** What that association would write: how the two custom fields are to be understood. */
-export const civicrmMapping = `# What our CiviCRM means
-phoneCountry: CH
-notices:
-  newsletter: { version: 1, languageColumn: Preferred Language }
-columns:
-  - column: Newsletter consent on
-    says: moment
-    decision: given
-    answers: [{ purpose: newsletter, scope: { channel: email } }]
-    occurredAt: Newsletter consent on
-    evidence: [Newsletter consent on, Newsletter consent by]
-`;
-
 /** include/export_utils.php: the order of \`field_order_array['contacts']\` with the labels of Contacts, then what has no place there. */
 const suitecrmHeaders =
   'First Name|Last Name|ID|Salutation|Job Title|Department|Account Name|Email Address|Non Primary E-mails|Mobile|Office Phone|Home|Other Phone|Fax|Primary Address Street|Primary Address City|Primary Address State|Primary Address Postal Code|Primary Address Country|Alternate Address Street|Alternate Address City|Alternate Address State|Alternate Address Postal Code|Alternate Address Country|Description|Birthdate|Lead Source|Campaign ID|Do Not Call|Portal User Type|Reports to ID|Assistant|Assistant Phone|Assigned to|Assigned User|Date Created|Date Modified|Modified By|Created By|Deleted|Lawful Basis|Lawful Basis Date Reviewed|Lawful Basis Source'.split(
@@ -183,11 +169,3 @@ export const suitecrmOptOuts = (count = people): string =>
       .filter((n) => isOne(n, 35, 9))
       .map((n) => `${suitecrmIdOf(n)};${emailOf(n)};Yes`),
   ].join('\n');
-
-export const suitecrmMapping = `# What our SuiteCRM means
-phoneCountry: CH
-dates: day-first
-timeZone: Europe/Zurich
-notices:
-  newsletter: { version: 1, language: de }
-`;
