@@ -1,6 +1,5 @@
 export { auditLinks, linkingPurposes, type AuditedLink } from './audit-links.ts';
-export { FileWrong, MappingWrong } from './errors.ts';
-export { mappingSchema, type Mapping } from './mapping.ts';
+export { mappingSchema } from './mapping.ts';
 export { formats, openSource, type Source } from './open-source.ts';
 export { applyImport, previewImport } from './run-import.ts';
 export type { Problem, Tally } from './tally.ts';

@@ -1,15 +1,7 @@
 import { z } from 'zod';
 import { languages, type Catalogue, type Language } from '../policies/index.ts';
 import { MappingWrong } from './errors.ts';
-import {
-  decisions,
-  meanings,
-  type CsvFormat,
-  type Decision,
-  type Meaning,
-  type Rule,
-  type StandsFor,
-} from './formats/format.ts';
+import { decisions, meanings, type CsvFormat, type Meaning, type Rule, type StandsFor } from './formats/format.ts';
 
 const header = z.string().trim().min(1);
 const standsFor = z.strictObject({
@@ -164,5 +156,3 @@ export const languageOf = (cell: string): Language | undefined => {
   if (code !== undefined) return code as Language;
   return Object.entries(names).find(([name]) => word.startsWith(name))?.[1] as Language | undefined;
 };
-
-export type { Decision };

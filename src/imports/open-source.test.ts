@@ -33,7 +33,9 @@ const brief = (entries: readonly Entry[]) =>
           entry.said.identifiers.join(' '),
           ...entry.said.statements.map(
             ({ decision, purpose, scope, occurredAt, evidence }) =>
-              `${decision} ${purpose}${Object.entries(scope).map(([dimension, value]) => ` ${dimension}=${value}`)}${occurredAt ? ` ${occurredAt}` : ''}${evidence ? `: ${evidence}` : ''}`,
+              `${decision} ${purpose}${Object.entries(scope)
+                .map(([dimension, value]) => ` ${dimension}=${value}`)
+                .join('')}${occurredAt ? ` ${occurredAt}` : ''}${evidence ? `: ${evidence}` : ''}`,
           ),
         ].join('; '),
   );
