@@ -116,11 +116,12 @@ export const mergedHistories = (
       return [
         {
           ...mine,
+          id: `${mine.id} and ${theirs.id}`,
           scope: both,
           at: Math.min(mine.at, theirs.at),
           seq,
           own: false,
-          rank: 'self',
+          rank: mine.rank === 'self' && theirs.rank === 'self' ? 'self' : 'guardian',
           guardianOk: inOrder(mine) && inOrder(theirs),
           until: Math.min(mine.until ?? Infinity, theirs.until ?? Infinity),
         },

@@ -6,6 +6,9 @@ import type { Side, SubjectReader } from '../../src/subjects/index.ts';
 /** The one statement by which a person's record changes. */
 const isCommit = (text: string): boolean => /\bupdate subject_state s set version\b/.test(text);
 
+/** The statement by which the identifiers of a merged record move to the one that it became part of. */
+const isMove = (text: string): boolean => /\bupdate identifier i set subject_id\b/.test(text);
+
 /**
  * A reader that remembers what it was told for 50 ms, as somebody would write it who wants to save the database a question.
  * Breaks promise 1.
@@ -39,6 +42,57 @@ export const dropVersionComparison = (database: Database): Database => ({
     return database.query(without, parameters);
   },
 });
+
+type Kept = Record<string, { act: string; rank: string; until?: number; seq: number; scope: object }[]>;
+type Changed = { subject_id: string; answers: Kept };
+
+/** A database to which something else is written than was decided. `also` holds the rows of the commit as JSON. */
+const writeOtherwise =
+  (change: (before: Kept, after: Kept, also: string) => Kept) =>
+  (database: Database): Database => ({
+    ...database,
+    query: async (text, parameters) => {
+      if (!isCommit(text)) return database.query(text, parameters);
+      const [changes, ...rows] = parameters as [string, ...string[]];
+      const altered = await Promise.all(
+        (JSON.parse(changes) as Changed[]).map(async (one) => {
+          const [state] = await database.query<{ answers: Kept }>(
+            'select answers from subject_state where subject_id = $1',
+            [one.subject_id],
+          );
+          return { ...one, answers: change(state?.answers ?? {}, one.answers, rows.join('\n')) };
+        }),
+      );
+      return database.query(text, [JSON.stringify(altered), ...rows]);
+    },
+  });
+
+const withAnswersOf = (after: Kept, before: Kept, act: string): Kept =>
+  Object.fromEntries(
+    [...new Set([...Object.keys(after), ...Object.keys(before)])].map((purpose) => [
+      purpose,
+      [...(after[purpose] ?? []), ...(before[purpose] ?? []).filter((answer) => answer.act === act)],
+    ]),
+  );
+
+/** Faults in what people say otherwise than by a plain answer. Each breaks promise 4. */
+export const widerAnswers = {
+  'a merge keeps the yeses of one record': writeOtherwise((before, after, also) =>
+    also.includes('"cause":"merged"') ? withAnswersOf(after, before, 'yes') : after,
+  ),
+  'a code is taken although a no came in between': writeOtherwise((before, after, also) =>
+    also.includes('"answer":"no"') ? withAnswersOf(after, before, 'pending') : after,
+  ),
+  'a guardian’s yes never ends': writeOtherwise(
+    (_before, after) =>
+      Object.fromEntries(
+        Object.entries(after).map(([purpose, all]) => [
+          purpose,
+          all.map((answer) => (answer.rank === 'guardian' ? { ...answer, until: undefined } : answer)),
+        ]),
+      ) as Kept,
+  ),
+};
 
 type PermitRecorder = ReturnType<typeof createPermitRecorder>;
 
@@ -83,6 +137,7 @@ export const createGate = () => {
     database: (database: Database): Database => ({
       ...database,
       query: async (text, parameters) => {
+        if (dieAfter === 0 && isMove(text)) throw new Error('this instance is dead');
         if (!isCommit(text)) return database.query(text, parameters);
         if (closed)
           await new Promise<void>((resolve) => {

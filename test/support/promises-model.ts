@@ -1,5 +1,14 @@
+import type { RecordedEvent } from '../../src/consent/index.ts';
 import type { Catalogue } from '../../src/policies/index.ts';
-import { referenceStatus, type ReferenceEvent } from './consent-reference.ts';
+import {
+  judgedByAge,
+  mayConfirm,
+  mayGuard,
+  mergedHistories,
+  referenceStatus,
+  type ReferenceEvent,
+  type Told,
+} from './consent-reference.ts';
 
 /**
  * What must be permitted, and which links must live, told slowly from the whole history of a small world (DESIGN sections 6, 7, 8).
@@ -21,7 +30,9 @@ export type Question =
   | { kind: 'enrich'; customer: string; account?: string }
   | { kind: 'newsletter'; customer: string; scope: { channel: string; topic: string; form: string } }
   | { kind: 'retain'; customer: string; channel: string }
-  | { kind: 'answer-by-program'; customer: string };
+  | { kind: 'answer-by-program'; customer: string }
+  /** A newsletter that asks for something else. */
+  | { kind: 'ask'; customer: string; scope: { channel: string; topic: string; form: string } };
 
 type LinkQuestion = Extract<Question, { kind: 'link' }>;
 
@@ -32,7 +43,14 @@ export const purposeOf = {
   newsletter: 'newsletter',
   retain: 'customer-service',
   'answer-by-program': 'automated-reply',
+  ask: 'newsletter',
 } as const;
+
+/** The purpose that a message asks for, and for how long nobody who refused it is asked again. */
+export const askedFor = { purpose: 'profile-enrichment', again: { years: 2 } } as const;
+
+/** Every purpose of this world that rests on consent, or comes to, wants this age. */
+const ageYears = 16;
 
 export type Lease = {
   id: string;
@@ -54,7 +72,20 @@ type Link = {
   lapsesAt: number;
 };
 
-export type Recorded = Omit<ReferenceEvent, 'until'> & { subject: string };
+/** `until`: where it is not what the purpose says. */
+export type Recorded = ReferenceEvent & { subject: string };
+
+/** A question to a mailbox that waits for its code. */
+export type Waiting = {
+  id: string;
+  /** By whose identifier it was asked, and in whose record it lies. */
+  subject: string;
+  subjectId: string;
+  attemptsLeft: number;
+  until: number;
+  event: RecordedEvent;
+  confirmedBy?: string;
+};
 
 const platformOf = (identifier: string): string => identifier.slice(0, identifier.indexOf(':'));
 
@@ -63,7 +94,12 @@ export const createModel = (world: { now(): number; catalogue(): Catalogue; forb
   /** Every fact in the order in which it came about. */
   let order = 0;
   const belongsTo = new Map<string, string>();
-  const events: (ReferenceEvent & { person: string })[] = [];
+  let events: (ReferenceEvent & { person: string })[] = [];
+  const told = new Map<string, readonly Told[]>();
+  const signals = new Map<string, boolean>();
+  /** Identifiers of a merged record that have not moved yet: they permit nothing. */
+  const adrift = new Set<string>();
+  let merges = 0;
   const proofs: { account: string; person: string }[] = [];
   const restricted = new Set<string>();
   /** When a person last said something that voids what was permitted before. */
@@ -72,10 +108,35 @@ export const createModel = (world: { now(): number; catalogue(): Catalogue; forb
 
   const personOf = (identifier: string): string => belongsTo.get(identifier) ?? `nobody behind ${identifier}`;
 
+  /** All that a person ever said, as it counts since it is known when they were born. */
+  const historyOf = (person: string): ReferenceEvent[] =>
+    judgedByAge(
+      events.filter((event) => event.person === person),
+      told.get(person) ?? [],
+      ageYears,
+    );
+
   const status = (person: string, purposeId: string, scope: Record<string, string>) => {
     const purpose = world.catalogue().purposes.get(purposeId)!;
-    const history = events.filter((event) => event.person === person);
-    return referenceStatus(history, purposeId, scope, world.now(), purpose);
+    return referenceStatus(historyOf(person), purposeId, scope, world.now(), purpose);
+  };
+
+  const isRetired = (purposeId: string): boolean => world.catalogue().purposes.get(purposeId)!.retired !== undefined;
+
+  /** Who refused is left in peace; who agreed, or has the question before them, has nothing to be asked. */
+  const mayBeAsked = (person: string): boolean => {
+    const { code } = status(person, askedFor.purpose, {});
+    if (code === 'valid-yes' || code === 'pending') return false;
+    const again = (at: number) =>
+      Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO('UTC').add(askedFor.again).epochMilliseconds;
+    const young = historyOf(person).some(
+      ({ act, purpose, scope, at }) =>
+        act === 'no' &&
+        (purpose === askedFor.purpose || purpose === '*') &&
+        Object.keys(scope).length === 0 &&
+        again(at) > world.now(),
+    );
+    return code !== 'live-no' || !young;
   };
 
   /** Of the answers that may be named as the ground, whether those say the platform themselves. */
@@ -128,12 +189,19 @@ export const createModel = (world: { now(): number; catalogue(): Catalogue; forb
         link.status === 'active' && link.customerPerson === customerPerson && link.lease.question.account === account,
     );
 
+  const names = (question: Question): string[] => {
+    if (question.kind === 'link') return [question.customer, question.account, ...(question.chain ?? [])];
+    return [question.customer, ...(question.kind === 'enrich' && question.account ? [question.account] : [])];
+  };
+
   const mayDo = (question: Question): boolean => {
+    if (names(question).some((identifier) => adrift.has(identifier))) return false;
     if (question.kind === 'link') return mayLink(question);
     const person = personOf(question.customer);
     switch (question.kind) {
       case 'enrich': {
         const { account } = question;
+        if (isRetired('profile-enrichment')) return false;
         if (restricted.has(person) || status(person, 'profile-enrichment', {}).code !== 'valid-yes') return false;
         if (account === undefined) return true;
         const owner = personOf(account);
@@ -150,6 +218,13 @@ export const createModel = (world: { now(): number; catalogue(): Catalogue; forb
         return status(person, 'customer-service', { channel: question.channel }).result === 'permit';
       case 'answer-by-program':
         return !restricted.has(person) && status(person, 'automated-reply', {}).result === 'permit';
+      case 'ask':
+        return (
+          !restricted.has(person) &&
+          !isRetired(askedFor.purpose) &&
+          status(person, 'newsletter', question.scope).code === 'valid-yes' &&
+          mayBeAsked(person)
+        );
     }
   };
 
@@ -198,6 +273,7 @@ export const createModel = (world: { now(): number; catalogue(): Catalogue; forb
     record: ({ subject, ...event }: Recorded): void => {
       order++;
       const person = personOf(subject);
+      const despiteGpc = event.act === 'yes' && signals.get(person) === true;
       const validity = event.act === 'yes' ? world.catalogue().purposes.get(event.purpose)!.validity : undefined;
       const until =
         validity === undefined
@@ -206,11 +282,80 @@ export const createModel = (world: { now(): number; catalogue(): Catalogue; forb
               until: Temporal.Instant.fromEpochMilliseconds(event.at).toZonedDateTimeISO('UTC').add(validity)
                 .epochMilliseconds,
             };
-      events.push({ ...event, ...until, person });
+      events.push({ ...event, ...until, ...(despiteGpc && { despiteGpc }), person });
       if (event.act !== 'no') return;
       voided.set(person, order);
       if (event.purpose === 'profile-linking' || event.purpose === '*') letFall(person);
     },
+    /** Whether a guardian may answer now for the child behind an identifier. */
+    mayGuard: (identifier: string): boolean =>
+      mayGuard(told.get(personOf(identifier))?.at(-1)?.month, ageYears, world.now()),
+    born: (identifier: string, month: string): void => {
+      const person = personOf(identifier);
+      voided.set(person, ++order);
+      const after = events.filter((event) => event.person === person).length;
+      told.set(person, [...(told.get(person) ?? []), { month, after }]);
+    },
+    /** Answers whether the signal changed. `seq`: the place of the objections that it is. */
+    signal: (identifier: string, on: boolean, seq: number): boolean => {
+      const person = personOf(identifier);
+      if ((signals.get(person) ?? false) === on) return false;
+      signals.set(person, on);
+      if (!on) return true;
+      voided.set(person, ++order);
+      for (const { id, endedByGpc } of world.catalogue().purposes.values())
+        if (endedByGpc)
+          events.push({
+            id: `signal-${order}`,
+            purpose: id,
+            act: 'no',
+            scope: {},
+            at: world.now(),
+            seq,
+            rank: 'self',
+            own: true,
+            notice: 0,
+            signal: true,
+            person,
+          });
+      return true;
+    },
+    signalIsOn: (identifier: string): boolean => signals.get(personOf(identifier)) === true,
+    /** Whether the code of a question makes it a yes now. */
+    mayBecomeYes: (question: Waiting): boolean => {
+      const history = historyOf(question.subjectId);
+      const asked = history.find(({ id }) => id === question.id);
+      return asked !== undefined && !isRetired(asked.purpose) && mayConfirm(history, asked, world.now());
+    },
+    isRestricted: (identifier: string): boolean => restricted.has(personOf(identifier)),
+    /**
+     * The record behind `other` is merged into that behind `survivor`: the survivor is narrowed, and unless it all ended there, the other one is an
+     * alias, whose identifiers have moved or not.
+     */
+    merge: (survivor: string, other: string, seq: number, done: 'narrowed' | 'alias' | 'moved'): void => {
+      const [one, two] = [personOf(survivor), personOf(other)];
+      const merged = mergedHistories(historyOf(one), historyOf(two), seq);
+      const isAlias = done !== 'narrowed';
+      events = events.filter(({ person }) => person !== one && !(isAlias && person === two));
+      events.push(...merged.map((event) => ({ ...event, person: one })));
+      const months = [one, two].flatMap((person) => told.get(person)?.at(-1)?.month ?? []);
+      const younger = months.toSorted().at(-1);
+      told.set(one, younger === undefined ? [] : [{ month: younger, after: 0 }]);
+      if (!signals.has(one) && signals.has(two)) signals.set(one, signals.get(two)!);
+      voided.set(one, ++order);
+      if (!isAlias) return;
+      merges++;
+      voided.set(two, order);
+      for (const [identifier, person] of belongsTo) {
+        if (person !== two) continue;
+        belongsTo.set(identifier, one);
+        if (done === 'alias') adrift.add(identifier);
+      }
+      for (const link of links) if (link.customerPerson === two || link.accountPerson === two) link.status = 'over';
+    },
+    hasMerged: (): boolean => merges > 0,
+    /** What a merge left behind is completed. */
+    completeMerges: (): void => adrift.clear(),
     prove: (customer: string, account: string): void => {
       order++;
       proofs.push({ account, person: personOf(customer) });
