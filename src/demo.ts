@@ -64,7 +64,7 @@ const main = async (once: boolean): Promise<void> => {
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     narrator.address('Askfirst', stage.url, `with its PostgreSQL, ready in ${seconds} s`);
     narrator.address('Community desk', stage.deskUrl, 'a system in another process, which holds links');
-    narrator.address('Mail server', stage.mailbox.url, 'a real one, where Eva and a parent have their mailboxes');
+    narrator.address('Mail server', stage.mailbox.url, 'a real one, which keeps what it takes');
     const { decisionId } = await play(stage);
     if (once) await end(0);
     invite(stage, decisionId);
