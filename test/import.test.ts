@@ -240,6 +240,22 @@ test('two imports at once: one does it, the other one waits and finds it done', 
   }
 });
 
+test('people and answers that stand in several batches are recorded once, also while the batch before is under way', async () => {
+  const lines = Array.from({ length: 3_500 }, (_, n) =>
+    yes(`${n % 1_000}@batches.example`, n >= 3_000 ? { decision: 'refused' } : {}),
+  );
+  const { tally, problems } = await imports.run(ndjson(...lines), 'ndjson', { apply: true });
+  expect(problems).toEqual([]);
+  expect(tally).toMatchObject({
+    lines: 3_500,
+    unknown: 1_000,
+    already: 2_000,
+    answers: { 'yes newsletter channel=email': 1_000, 'no newsletter channel=email': 500 },
+  });
+  expect(await mayMail('email:0@batches.example')).toBe(false);
+  expect(await mayMail('email:999@batches.example')).toBe(true);
+});
+
 test('an import that other callers disturb loses nothing and joins nobody', async () => {
   const path = ndjson(
     ...Array.from({ length: 2_000 }, (_, n) =>
