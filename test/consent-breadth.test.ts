@@ -157,11 +157,12 @@ test('what a colleague writes down is a yes with its evidence, and none without'
 });
 
 test('a child’s own yes waits for a guardian; a guardian’s yes by mail counts until the child comes of age', async () => {
-  const year = clock.now().toZonedDateTimeISO('UTC').year;
+  // Fifteen this month: of age in a year, long before the yes would end by itself.
+  const born = clock.now().toZonedDateTimeISO('UTC').toPlainDate().toPlainYearMonth().subtract({ years: 15 });
   const { subjectId } = await ok(post('/v1/subjects', { identifiers: [{ identifier: 'crm:child' }] }));
   const guardian = { confirmAt: 'email:parent@example.org' };
   expect(await refused(say('crm:child', 'profile-enrichment', { guardian }))).toBe('consent.guardian-not-needed');
-  const month = `${year - 14}-05`;
+  const month = born.toString();
   expect((await app.call('PUT', `/v1/subjects/${subjectId}/birth-month`, { body: { month } })).status).toBe(204);
 
   const own = await ok(say('crm:child', 'profile-enrichment'));
@@ -176,7 +177,11 @@ test('a child’s own yes waits for a guardian; a guardian’s yes by mail count
   const mail = await smtp.nextMail('parent@example.org');
   expect(mail.text).toContain('parent or guardian');
   const confirmed = await ok(confirm(event, codeIn(mail.text)));
-  expect(confirmed.event).toMatchObject({ answer: 'yes', by: 'guardian', expiresAt: `${year + 2}-05-01T00:00:00Z` });
+  expect(confirmed.event).toMatchObject({
+    answer: 'yes',
+    by: 'guardian',
+    expiresAt: `${born.add({ years: 16 }).toString()}-01T00:00:00Z`,
+  });
   expect(await mayKeep('crm:child')).toBe(true);
 
   // The child's own word stands above the guardian's.

@@ -14,19 +14,23 @@ import { pruned, type Answer, type Answers } from './answers.ts';
 import { comingOfAge, consentAge } from './coming-of-age.ts';
 import { consentRevision } from './table.ts';
 
+/** Which of the recorded birth months counts, so that a change can see whether it was told anew meanwhile. */
+export const birthMonthId = (signals: unknown): string | undefined => (signals as { birthMonth?: string }).birthMonth;
+
 /** `YYYY-MM`, or undefined where nobody told it. Throws KeyUnusable. */
 export const readBirthMonth = async (
   deps: Pick<SubjectDeps, 'database' | 'keys'>,
   { subjectId, signals }: Pick<SubjectState, 'subjectId' | 'signals'>,
 ): Promise<string | undefined> => {
-  if ((signals as { birthMonth?: true }).birthMonth !== true) return undefined;
-  const [stored] = await deps.database.read<{ id: string; sealed: Buffer }>(
-    'select id, sealed from birth_month where subject_id = $1 order by recorded_at desc, id desc limit 1',
-    [subjectId],
+  const id = birthMonthId(signals);
+  if (id === undefined) return undefined;
+  const [stored] = await deps.database.read<{ sealed: Buffer }>(
+    'select sealed from birth_month where subject_id = $1 and id = $2',
+    [subjectId, id],
   );
   if (!stored) return undefined;
   const key = (await deps.keys.subjectKeys([subjectId])).get(subjectId);
-  return key && unseal(key, stored.sealed, `birth-month:${stored.id}`).toString();
+  return key && unseal(key, stored.sealed, `birth-month:${id}`).toString();
 };
 
 /** Under the person's own key. Throws SubjectErased where it is gone. */
@@ -83,7 +87,7 @@ export const recordBirthMonth = async (
     const answers = narrowByAge(state.answers as Answers, month, catalogue);
     return {
       answers,
-      signals: { ...(state.signals as object), birthMonth: true },
+      signals: { ...(state.signals as object), birthMonth: id },
       voidLeases: true,
       // What rested on a yes that no longer counts is found by the sweep; checks deny at once.
       reviewAt: deps.clock.now().toString(),

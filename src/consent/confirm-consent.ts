@@ -1,6 +1,7 @@
 import { isCode, oneTimeCode } from '../kernel/crypto/one-time-code.ts';
 import type { Catalogue, Language } from '../policies/index.ts';
 import { throughAliases, type Caller } from '../subjects/index.ts';
+import { birthMonthId } from './birth-month.ts';
 import { answersFor, type Answers } from './answers.ts';
 import { commitEvents, recordedEvent, type Method, type NewEvent, type RecordedEvent } from './commit-events.ts';
 import { ConfirmationRefused } from './errors.ts';
@@ -69,17 +70,22 @@ export const confirmConsent = async (
     policyDigest: catalogue.digest,
   };
   const recorded = await deps.writer.change(subjectId, { verb: 'consent-confirm', caller }, (state, seq) => {
-    // An alias has no questions open, and whoever learns the birth month in between asks anew.
-    if (state.erasedAt || state.mergedInto !== null || state.version !== terms.readAt) return undefined;
-    if (!isWaiting(state.answers as Answers, pending, now.epochMilliseconds)) throw new ConfirmationRefused();
+    // An alias has no questions open, and whoever learns another birth month in between asks anew.
+    if (state.erasedAt || state.mergedInto !== null || birthMonthId(state.signals) !== terms.birthMonth)
+      return undefined;
+    if (!isWaiting(state.answers as Answers, pending, now.epochMilliseconds)) return undefined;
     // Confirmed while the browser says no: this yes was meant, whatever the signal ends (`recordGpcSignal` notes it afterwards).
     const seen = input.gpc ? { ...state, signals: { ...(state.signals as object), gpc: true } } : state;
     return commitEvents(deps.consequences, catalogue, seen, seq, [event], now);
   });
   if (recorded) return recordedEvent(event, subjectId, recorded);
-  // Somebody changed this person in between: the code was right, so the attempt is given back and all is looked at again.
+  // The same code may have been typed twice at once.
+  const meanwhile = await readConfirmed(deps.database, subjectId, eventId);
+  if (meanwhile) return meanwhile;
   const state = await deps.reader.state(subjectId);
-  if (state.erasedAt || state.mergedInto !== null) throw new ConfirmationRefused();
+  if (state.erasedAt || state.mergedInto !== null || birthMonthId(state.signals) === terms.birthMonth)
+    throw new ConfirmationRefused();
+  // The code was right, so the attempt is given back and all is looked at again.
   await deps.database.query(
     'update confirmation set attempts_left = attempts_left + 1 where subject_id = $1 and id = $2',
     [subjectId, eventId],

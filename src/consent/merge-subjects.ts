@@ -83,18 +83,19 @@ export const mergeSubjects = async (
   throw new SubjectContended();
 };
 
-/** The later of the birth months of both, sealed for the survivor; undefined where nothing is to be added there. */
+type Born = { month: string; toAdd?: { id: string; sealed: Buffer } };
+
+/** The later of the birth months of both, sealed for the survivor where it is new there; undefined where neither knows one. */
 const youngerBirthMonth = async (
   deps: ConsentDeps,
   state: SubjectState,
   other: SubjectState,
-): Promise<{ id: string; month: string; sealed: Buffer } | undefined> => {
-  const theirs = await readBirthMonth(deps, other);
-  if (theirs === undefined) return undefined;
-  const mine = await readBirthMonth(deps, state);
-  if (mine !== undefined && mine >= theirs) return undefined;
+): Promise<Born | undefined> => {
+  const [mine, theirs] = await Promise.all([readBirthMonth(deps, state), readBirthMonth(deps, other)]);
+  if (theirs === undefined || (mine !== undefined && mine >= theirs))
+    return mine === undefined ? mine : { month: mine };
   const id = deps.ids.uuid();
-  return { id, month: theirs, sealed: await sealBirthMonth(deps, state.subjectId, id, theirs) };
+  return { month: theirs, toAdd: { id, sealed: await sealBirthMonth(deps, state.subjectId, id, theirs) } };
 };
 
 /** What becomes of the surviving record: no more than both permit. */
@@ -106,15 +107,16 @@ const takenOver = (
     state: SubjectState;
     seq: number;
     other: SubjectState;
-    born: { id: string; month: string; sealed: Buffer } | undefined;
+    born: Born | undefined;
   },
 ): Change<undefined> => {
   const { state, seq, other, born } = about;
   const merged = mergeAnswers(state.answers as Answers, other.answers as Answers, seq);
+  // What either record knows of their age counts for what the other one holds too.
   const answers = born ? narrowByAge(merged, born.month, catalogue) : merged;
   return {
     answers,
-    signals: { ...(other.signals as object), ...(state.signals as object), ...(born && { birthMonth: true }) },
+    signals: { ...(other.signals as object), ...(state.signals as object), ...(born && { birthMonth: born.id }) },
     voidLeases: true,
     // Links that lost their ground are found by the sweep; checks deny at once.
     reviewAt: deps.clock.now().toString(),
@@ -126,7 +128,7 @@ const takenOver = (
         otherSubjectId: other.subjectId,
         answers,
       }),
-      ...(born ? [row(birthMonth, { id: born.id, sealed: born.sealed, system: caller.system })] : []),
+      ...(born?.toAdd ? [row(birthMonth, { ...born.toAdd, system: caller.system })] : []),
     ],
     result: undefined,
   };

@@ -22,7 +22,7 @@ import {
   type SubjectState,
 } from '../subjects/index.ts';
 import { answersFor, everything, recordedAct, type Answer, type Answers, type Scope } from './answers.ts';
-import { readBirthMonth } from './birth-month.ts';
+import { birthMonthId, readBirthMonth } from './birth-month.ts';
 import { byAge, consentAge } from './coming-of-age.ts';
 import {
   commitEvents,
@@ -182,23 +182,27 @@ const earliest = (...moments: (number | undefined)[]): number | undefined => {
 };
 
 /**
- * Until when a yes holds, and what the guardian's part is worth: for the yes itself and for its confirmation. True of the person at version
- * `readAt` only: the birth month may be told at any moment.
+ * Until when a yes holds, and what the guardian's part is worth: for the yes itself and for its confirmation. True as long as `birthMonth` is the
+ * one that counts: another may be told at any moment.
  */
 export const termsOfYes = async (
   deps: Pick<SubjectDeps, 'database' | 'keys'>,
   catalogue: Catalogue,
   purpose: Purpose,
   yes: { state: SubjectState | undefined; occurredAt: Temporal.Instant; isGuardian: boolean },
-): Promise<{ readAt: number; until?: number | undefined; guardianOk?: boolean | undefined }> => {
+): Promise<{
+  birthMonth: string | undefined;
+  until?: number | undefined;
+  guardianOk?: boolean | undefined;
+}> => {
   const { state, occurredAt, isGuardian } = yes;
-  const readAt = state?.version ?? 0;
+  const birthMonth = state && birthMonthId(state.signals);
   const end = expiryOf(occurredAt, purpose.validity);
-  if (purpose.legalBasis !== 'consent') return { readAt, until: end };
+  if (purpose.legalBasis !== 'consent') return { birthMonth, until: end };
   const month = state && (await readBirthMonth(deps, state));
   const age = consentAge(purpose, catalogue.jurisdictions.get(catalogue.controller.jurisdiction));
   const { guardianOk, until } = byAge(month, age, occurredAt, isGuardian);
-  return { readAt, guardianOk, until: earliest(end, until) };
+  return { birthMonth, guardianOk, until: earliest(end, until) };
 };
 
 const find = async (
@@ -320,8 +324,8 @@ export const recordEvent = async (
       { verb: `consent-${input.action}`, caller, actor: input.actor, idempotency: input.idempotency, urgent },
       (state, seq) => {
         if (state.erasedAt) throw new SubjectErased();
-        // The record became an alias, or the birth month may have been told since it was read.
-        if (state.mergedInto !== null || (found && terms && state.version !== terms.readAt)) return undefined;
+        // The record became an alias, or another birth month was told since it was read.
+        if (state.mergedInto !== null || (terms && birthMonthId(state.signals) !== terms.birthMonth)) return undefined;
         const change = commitEvents(deps.consequences, catalogue, state, seq, [event], now);
         return { ...change, rows: [...change.rows, ...owed] };
       },

@@ -37,12 +37,9 @@ const asWished = {
   dialogue: z
     .enum(['open', 'refused'])
     .meta({ description: 'whether the person wants to be spoken to so: this topic, on this channel, in this form' }),
-  mayBeAsked: z
-    .boolean()
-    .meta({
-      description:
-        'what the message asks for is neither given nor about to be, and was not refused, or long enough ago',
-    }),
+  mayBeAsked: z.boolean().meta({
+    description: 'what the message asks for is neither given nor about to be, and was not refused, or long enough ago',
+  }),
 };
 
 const customerSchema = z.strictObject({

@@ -220,37 +220,56 @@ export const createSubjectWriter = (deps: {
     run: (batch) => commitOrReadBack(batch, performance.now() + deadlineMs),
   });
 
+  /** What is under way per person; noes have turns of their own, so that none waits behind a yes. */
+  const turns = new Map<string, Promise<unknown>>();
+
   return {
     drained: () => writer.drained(),
     change: async (subjectId, about, decide, alreadyRead) => {
       const changeId = ids.uuid();
-      for (let attempt = 0; attempt < 50; attempt++) {
-        if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, 50));
-        const state = attempt === 0 && alreadyRead ? alreadyRead : await reader.state(subjectId, about.urgent);
-        const change = decide(state, state.version + 1);
-        if (!change) return undefined;
-        const rows = [...change.rows];
-        rows.push(
-          row(auditEvent, {
-            id: changeId,
-            verb: about.verb,
-            system: about.caller.system,
-            actor: about.actor,
-            version: reachedBy(state, change),
-          }),
-        );
-        if (about.idempotency) rows.push(row(idempotency, about.idempotency));
-        const committed = await writer
-          .submit({ changeId, state, change, rows }, about.urgent)
-          .catch((error: unknown) => {
-            throw error instanceof DatabaseRefused && error.constraint === 'idempotency_pkey'
-              ? new IdempotencyKeyRaced()
-              : error;
-          });
-        if (committed !== 'stale')
-          return { result: change.result, recordedAt: committed.recordedAt, version: reachedBy(state, change) };
+      const lane = `${about.urgent === true} ${subjectId}`;
+      const before = turns.get(lane);
+      const { promise: turn, resolve: pass } = Promise.withResolvers<void>();
+      turns.set(lane, turn);
+      try {
+        // Changes of one person would only find each other's version moved, and read and commit in vain.
+        await before;
+        return await changeNow(changeId, subjectId, about, decide, before ? undefined : alreadyRead);
+      } finally {
+        pass();
+        if (turns.get(lane) === turn) turns.delete(lane);
       }
-      throw new SubjectContended();
     },
   };
+
+  async function changeNow<Result>(
+    changeId: string,
+    ...[subjectId, about, decide, alreadyRead]: Parameters<SubjectWriter['change']>
+  ): Promise<Recorded<Result> | undefined> {
+    for (let attempt = 0; attempt < 50; attempt++) {
+      if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, 50));
+      const state = attempt === 0 && alreadyRead ? alreadyRead : await reader.state(subjectId, about.urgent);
+      const change = decide(state, state.version + 1);
+      if (!change) return undefined;
+      const rows = [...change.rows];
+      rows.push(
+        row(auditEvent, {
+          id: changeId,
+          verb: about.verb,
+          system: about.caller.system,
+          actor: about.actor,
+          version: reachedBy(state, change),
+        }),
+      );
+      if (about.idempotency) rows.push(row(idempotency, about.idempotency));
+      const committed = await writer.submit({ changeId, state, change, rows }, about.urgent).catch((error: unknown) => {
+        throw error instanceof DatabaseRefused && error.constraint === 'idempotency_pkey'
+          ? new IdempotencyKeyRaced()
+          : error;
+      });
+      if (committed !== 'stale')
+        return { result: change.result as Result, recordedAt: committed.recordedAt, version: reachedBy(state, change) };
+    }
+    throw new SubjectContended();
+  }
 };

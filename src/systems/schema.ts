@@ -137,13 +137,9 @@ export const collectionSchema = z
 export const collectedSchema = z
   .object({
     subjectId: uuidSchema,
-    inform: z
-      .object({ obligationId: uuidSchema, dueAt: moment })
-      .nullable()
-      .meta({
-        description:
-          'What the system owes now; null where the person knows already, or another system has to tell them',
-      }),
+    inform: z.object({ obligationId: uuidSchema, dueAt: moment }).nullable().meta({
+      description: 'What the system owes now; null where the person knows already, or another system has to tell them',
+    }),
   })
   .meta({ id: 'ReportedCollection' });
 
