@@ -72,21 +72,23 @@ const page = (bundleName: string): string => `<!doctype html>
 </html>
 `;
 
-type Asset = { name: string; plain: Uint8Array<ArrayBuffer>; brotli: Uint8Array<ArrayBuffer> };
+type Asset = { name: string; plain: Uint8Array<ArrayBuffer> };
 
-/** Read, named by its content and compressed at the first request, so that a service nobody reads about never loads it. */
+/** Read and named by its content at the first request, so that a service nobody reads about never loads it. */
 const loadBundle = async (): Promise<Asset> => {
   const plain = new Uint8Array(Buffer.from(await readBundle()));
-  const hash = createHash('sha256').update(plain).digest('base64url').slice(0, 16);
-  const brotli = await promisify(brotliCompress)(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } });
-  return { name: `scalar.${hash}.js`, plain, brotli: new Uint8Array(brotli) };
+  return { name: `scalar.${createHash('sha256').update(plain).digest('base64url').slice(0, 16)}.js`, plain };
 };
+
+const compress = async ({ plain }: Asset): Promise<Uint8Array<ArrayBuffer>> =>
+  new Uint8Array(await promisify(brotliCompress)(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }));
 
 const javascript = 'text/javascript; charset=utf-8';
 
 /** `GET /docs` (Scalar, self-hosted) and `GET /openapi.json`. The document is built at the first request. */
 export const docsRoutes = (document: () => OpenApiDocument): Hono<HttpEnv> => {
   let bundle: Promise<Asset> | undefined;
+  let compressed: Promise<Uint8Array<ArrayBuffer>> | undefined;
   let json: string | undefined;
 
   return new Hono<HttpEnv>()
@@ -97,13 +99,14 @@ export const docsRoutes = (document: () => OpenApiDocument): Hono<HttpEnv> => {
     })
     .get('/docs/start.js', (c) => answer(c, 200, start, javascript))
     .get('/docs/:bundle{scalar\\..+\\.js}', async (c) => {
-      const { name, plain, brotli } = await (bundle ??= loadBundle());
+      const asset = await (bundle ??= loadBundle());
+      const { name, plain } = asset;
       if (c.req.param('bundle') !== name) return answerProblem(c, noSuchPath);
       // The name changes with the content, so whoever has it may keep it.
       const headers = { 'Cache-Control': 'public, max-age=31536000, immutable', Vary: 'Accept-Encoding' };
       const takesBrotli = /\bbr\b/.test(c.req.header('accept-encoding') ?? '');
       return takesBrotli
-        ? answer(c, 200, brotli, javascript, { ...headers, 'Content-Encoding': 'br' })
+        ? answer(c, 200, await (compressed ??= compress(asset)), javascript, { ...headers, 'Content-Encoding': 'br' })
         : answer(c, 200, plain, javascript, headers);
     });
 };
