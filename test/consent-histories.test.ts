@@ -195,6 +195,25 @@ test('merge of a no with a later yes of the other -> deny, whichever record surv
   }
 });
 
+test('a yes that one of two records holds from a time when the other knows they were a child counts no more', async () => {
+  const profile = { purpose: 'profile-enrichment' };
+  const mayKeep = async (customer: string) =>
+    (await check('crm', 'retain', customer, { ...profile, platform: 'facebook' })).decision;
+  const [one, other] = [somebody(), somebody()];
+  await other.yes(all, profile);
+  const month = clock.now().toZonedDateTimeISO('UTC').toPlainDate().toPlainYearMonth().subtract({ years: 16 });
+  clock.advance({ days: 70 });
+  const { subjectId } = await post('/v1/subjects', { identifiers: [{ identifier: one.identifier }] });
+  const told = { body: { month: month.toString() } };
+  await ok(app.call('PUT', `/v1/subjects/${subjectId}/birth-month`, told));
+  await one.yes(all, profile);
+  expect([await mayKeep(one.identifier), await mayKeep(other.identifier)]).toEqual([true, true]);
+  await post(`/v1/subjects/${subjectId}/merge`, { subject: other.identifier });
+  expect(await mayKeep(one.identifier)).toBe(false);
+  await one.yes(all, profile);
+  expect(await mayKeep(other.identifier)).toBe(true);
+});
+
 test('a browser’s signal: a no where nothing was chosen, never over a yes given while it was on, and each time it is turned on again', async () => {
   const eva = somebody();
   const signal = async (gpc: boolean) => {

@@ -116,7 +116,11 @@ const takenOver = (
   const answers = born ? narrowByAge(merged, born.month, catalogue) : merged;
   return {
     answers,
-    signals: { ...(other.signals as object), ...(state.signals as object), ...(born && { birthMonth: born.id }) },
+    signals: {
+      ...(other.signals as object),
+      ...(state.signals as object),
+      ...(born?.toAdd && { birthMonth: born.toAdd.id }),
+    },
     voidLeases: true,
     // Links that lost their ground are found by the sweep; checks deny at once.
     reviewAt: deps.clock.now().toString(),
