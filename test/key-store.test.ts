@@ -74,3 +74,27 @@ test('a malformed key-encryption key is refused by its place, never by its conte
   expect(() => localKeyEncryption(oldKey + newKey)).toThrow(/key 1 must read/);
   expect(() => localKeyEncryption(' ')).toThrow('no key-encryption key');
 });
+
+test('wrapping anew reaches every key of more people than one page holds, each by its index', async () => {
+  const before = createKeyStore(database.urls.keys, localKeyEncryption(newKey));
+  const subjectIds = Array.from({ length: 1_203 }, () => randomUUID());
+  await before.createSubjectKeys(subjectIds);
+  await before.database.end();
+  const newest = newKeyEncryptionKey(3);
+  const owner = connect(database.urls.keysOwner, { connections: 1 });
+  const scans = async () =>
+    (
+      await owner.query<{ scans: number }>(
+        `select seq_scan::int as scans from pg_stat_user_tables where relname = 'subject_key'`,
+      )
+    )[0]!.scans;
+  const scansBefore = await scans();
+  const both = localKeyEncryption(`${newKey}\n${newest}`);
+  expect(await rewrapKeys(database.urls.keysOwner, both)).toBeGreaterThanOrEqual(1_203);
+  expect((await scans()) - scansBefore).toBeLessThan(20);
+  await owner.end();
+
+  const after = createKeyStore(database.urls.keys, localKeyEncryption(newest));
+  expect((await after.subjectKeys(subjectIds)).size).toBe(1_203);
+  await after.database.end();
+});

@@ -144,29 +144,35 @@ export const createKeyStore = (
   };
 };
 
+/** The tables of keys, the name of a key in each and its first possible value, by which a page begins where the last one ended. */
+const wrappedTables = [
+  { table: 'subject_key', id: 'subject_id', type: 'uuid', first: '00000000-0000-0000-0000-000000000000' },
+  { table: 'service_key', id: `(name || '/' || version)`, type: 'text', first: '' },
+];
+
 /** Wraps every key anew under the current key-encryption key, in small batches. `url` is the owner's. Answers how many it wrapped. */
 export const rewrapKeys = async (url: string, keyEncryption: KeyEncryption): Promise<number> => {
   const database = connect(url, { connections: 1, name: 'askfirst-rewrap' });
   let wrapped = 0;
   try {
-    for (const [table, id] of [
-      ['subject_key', 'subject_id::text'],
-      ['service_key', `name || '/' || version`],
-    ] as const) {
-      for (;;) {
+    for (const { table, id, type, first } of wrappedTables) {
+      for (let after = first; ;) {
         const rows = await database.query<{ id: string; kek: number; wrapped: Buffer }>(
-          `select ${id} as id, key_encryption_key as kek, wrapped from ${table} where key_encryption_key <> $1 limit 500`,
-          [keyEncryption.current],
+          `select ${id} as id, key_encryption_key as kek, wrapped from ${table}
+           where ${id} > $2::${type} and key_encryption_key <> $1 order by ${id} limit 500`,
+          [keyEncryption.current, after],
         );
-        if (rows.length === 0) break;
+        if (rows.length === 0 && after === first) break;
         for (const row of rows) {
           const anew = await keyEncryption.wrap(await keyEncryption.unwrap(row.kek, row.wrapped));
           await database.query(
-            `update ${table} set wrapped = decode($1, 'hex'), key_encryption_key = $2 where ${id} = $3 and key_encryption_key = $4`,
+            `update ${table} set wrapped = decode($1, 'hex'), key_encryption_key = $2 where ${id} = $3::${type} and key_encryption_key = $4`,
             [anew.toString('hex'), keyEncryption.current, row.id, row.kek],
           );
           wrapped++;
         }
+        // Once more from the start: whoever still runs with the old key has made more of them meanwhile.
+        after = rows.at(-1)?.id ?? first;
       }
     }
     return wrapped;
