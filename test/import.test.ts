@@ -84,7 +84,7 @@ test('a preview counts what an import would come to, and changes nothing', async
   expect(bad.map(({ problem }) => problem)).toEqual([
     'names nobody by an identifier that can be used',
     'has 4 cells where the first line has 85',
-    'belongs to two people: its identifiers are those of different ones',
+    'belongs to two people: its identifiers are those of different ones; only a no counts, for both',
   ]);
   // Two-line addresses come before: the number is that of the line in the file.
   const lines = readFileSync(path, 'utf8').split('\n');
@@ -185,7 +185,11 @@ test('a line of two people is not taken and joins nobody; a number that a househ
     { apply: true },
   );
   expect(problems).toEqual([
-    { line: 3, problem: 'belongs to two people: its identifiers are those of different ones', whole: true },
+    {
+      line: 3,
+      problem: 'belongs to two people: its identifiers are those of different ones; only a no counts, for both',
+      whole: true,
+    },
     { line: 4, problem: 'a telephone number that somebody else has already', whole: false },
   ]);
   expect(tally.unknown).toBe(3);
@@ -389,4 +393,80 @@ test('the command: preview, then apply, with warnings, a report without personal
   const wrong = await run(map, '--format', 'civicrm', '--apply');
   expect(wrong.code).toBe(1);
   expect(wrong.stderr).toMatch(/this is no CiviCRM contact export.*"Contact ID", "Email", "Phone"/);
+});
+
+const statement = (identifiers: string[], more: object = {}) => ({
+  ...yes('nobody@example.org'),
+  identifiers,
+  ...more,
+});
+const apply = (...lines: object[]) => imports.run(ndjson(...lines), 'ndjson', { apply: true });
+
+test('two customers with one mailbox stay two people: what one says is no yes of the other, and a no counts for both', async () => {
+  const first = await apply(statement(['crm:family1', 'email:family@example.org']));
+  expect(first.problems).toEqual([]);
+  expect(await mayMail('crm:family1')).toBe(true);
+  const second = await apply(statement(['crm:family2', 'email:family@example.org']));
+  expect(second.problems.map(({ problem }) => problem)).toEqual([expect.stringContaining('belongs to two people')]);
+  expect(await mayMail('crm:family2')).toBe(false);
+  await apply(statement(['crm:family2', 'email:family@example.org'], { decision: 'refused', occurredAt: undefined }));
+  expect(await mayMail('crm:family1')).toBe(false);
+  expect(await mayMail('crm:family2')).toBe(false);
+});
+
+test('an imported yes of somebody whose birth month is known counts for nothing, as no import can tell who agreed', async () => {
+  const { body } = await app.call('POST', '/v1/subjects', {
+    body: { identifiers: [{ identifier: 'crm:imported-child' }] },
+  });
+  await app.call('PUT', `/v1/subjects/${body.subjectId}/birth-month`, { body: { month: '2014-05' } });
+  await apply(statement(['crm:imported-child']));
+  expect(await mayMail('crm:imported-child')).toBe(false);
+});
+
+test('after a merge, the same file adds nothing again', async () => {
+  const file = ndjson(statement(['email:merged-import@example.org']));
+  await imports.run(file, 'ndjson', { apply: true });
+  const other = await app.call('POST', '/v1/subjects', {
+    body: { identifiers: [{ identifier: 'crm:merged-import' }] },
+  });
+  const body = { subject: 'email:merged-import@example.org' };
+  expect((await app.call('POST', `/v1/subjects/${other.body.subjectId}/merge`, { body })).status).toBe(200);
+  expect(await mayMail('crm:merged-import')).toBe(false);
+  const again = await apply(statement(['email:merged-import@example.org']));
+  expect(again.tally.answers).toEqual({});
+  expect(await mayMail('crm:merged-import')).toBe(false);
+});
+
+test('a no that a later file says again counts again, where a yes has come in between', async () => {
+  const no = statement(['crm:again'], { decision: 'refused', occurredAt: undefined });
+  await apply(no);
+  const agree = {
+    subject: 'crm:again',
+    purpose: 'newsletter',
+    scope: { channel: 'email' },
+    decision: 'given',
+    method: 'app',
+  };
+  await app.call('POST', '/v1/consents', { body: { ...agree, notice: { version: 1, language: 'de' } } });
+  expect(await mayMail('crm:again')).toBe(true);
+  const first = await apply(no);
+  expect(first.tally.already).toBe(1);
+  await apply(no, statement(['crm:somebody-else']));
+  expect(await mayMail('crm:again')).toBe(false);
+});
+
+test('a no that finds the record merged meanwhile is the survivor’s', async () => {
+  const theirs = await app.call('POST', '/v1/subjects', { body: { identifiers: [{ identifier: 'crm:meanwhile2' }] } });
+  const mine = await app.call('POST', '/v1/subjects', { body: { identifiers: [{ identifier: 'crm:meanwhile1' }] } });
+  const merge = app.db.query('update subject_state set merged_into = $2 where subject_id = $1', [
+    theirs.body.subjectId,
+    mine.body.subjectId,
+  ]);
+  await merge;
+  await apply(statement(['crm:meanwhile2'], { decision: 'refused', occurredAt: undefined }));
+  const rows = await app.db.query('select 1 from consent_event where subject_id = $1', [theirs.body.subjectId]);
+  expect(rows).toEqual([]);
+  const standing = await app.call('GET', `/v1/subjects/${mine.body.subjectId}/consents`);
+  const newsletter = standing.body.purposes.find(({ purpose }: any) => purpose === 'newsletter');
+  expect(JSON.stringify(newsletter)).toContain('live-no');
 });

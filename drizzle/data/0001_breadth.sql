@@ -1,12 +1,3 @@
-CREATE TABLE "campaign" (
-	"id" text PRIMARY KEY NOT NULL,
-	"system" text NOT NULL,
-	"purpose" text NOT NULL,
-	"scope" jsonb NOT NULL,
-	"closes_at" timestamp with time zone,
-	"created_at" timestamp with time zone DEFAULT now() NOT NULL
-);
---> statement-breakpoint
 CREATE TABLE "confirmation" (
 	"subject_id" uuid NOT NULL,
 	"id" uuid NOT NULL,
@@ -69,6 +60,15 @@ CREATE TABLE "match_review" (
 	CONSTRAINT "match_review_subject_id_id_pk" PRIMARY KEY("subject_id","id")
 );
 --> statement-breakpoint
+CREATE TABLE "campaign" (
+	"id" text PRIMARY KEY NOT NULL,
+	"system" text NOT NULL,
+	"purpose" text NOT NULL,
+	"scope" jsonb NOT NULL,
+	"closes_at" timestamp with time zone,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "staff_session" (
 	"hash" "bytea" PRIMARY KEY NOT NULL,
 	"person" text NOT NULL,
@@ -100,5 +100,5 @@ CREATE INDEX "confirmation_expires" ON "confirmation" USING brin ("expires_at");
 CREATE INDEX "mail_queue" ON "mail" USING btree ("next_attempt_at") WHERE sent_at is null;--> statement-breakpoint
 CREATE INDEX "match_review_open" ON "match_review" USING btree ("requested_at") WHERE answered_at is null;--> statement-breakpoint
 CREATE INDEX "match_review_id" ON "match_review" USING btree ("id");--> statement-breakpoint
-CREATE INDEX "subject_state_merged" ON "subject_state" USING btree ("subject_id") WHERE merged_into is not null;--> statement-breakpoint
+CREATE INDEX "subject_state_merged" ON "subject_state" USING btree ("merged_into") WHERE merged_into is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "client_outside" ON "client" USING btree ("issuer","external_id");

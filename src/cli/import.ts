@@ -146,7 +146,7 @@ const run = (path: string, format: string, options: Options): Promise<void> =>
       withBulkDatabase(urls.app, settings.prepare, async (database) => {
         const ids = uuidV7s(systemClock);
         const [blindIndex, codes] = await Promise.all([keys.secret('blind-index'), keys.secret('codes')]);
-        const reading = { catalogue, system };
+        const reading = { catalogue, system, source: source.hash.toString('hex') };
         const deps = { database, keys, ids, secrets: { blindIndex, codes }, clock: systemClock, policySets };
         if (!options.apply) return previewImport(deps, reading, source, watcher);
         const reader = createSubjectReader(database, deadlineMs);

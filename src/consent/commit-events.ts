@@ -36,6 +36,8 @@ export type NewEvent = {
   /** Epoch milliseconds. */
   until?: number | undefined;
   guardianOk?: boolean | undefined;
+  /** The very browser that brings this answer says Sec-GPC: 1. */
+  browserSaidNo?: boolean | undefined;
   confirms?: string | undefined;
   campaign?: string | undefined;
   /** Sealed. */
@@ -83,7 +85,15 @@ export type Consequence = (ended: GroundEnded) => Pick<Change<never>, 'links' | 
 
 const instantOf = (ms: number): string => Temporal.Instant.fromEpochMilliseconds(ms).toString();
 
-const gpcIsOn = (state: SubjectState): boolean => (state.signals as { gpc?: boolean }).gpc === true;
+/** A browser's Sec-GPC while it is on: since when (epoch milliseconds), and to which purposes it has objected since. `false`: turned off again. */
+export type Gpc = { since: number; objected: readonly string[] } | false;
+
+export const gpcOf = (state: SubjectState): Gpc => (state.signals as { gpc?: Gpc }).gpc ?? false;
+
+/** Whether it was said while the browser said no: by when it occurred, for a letter may be written down long afterwards. */
+const saidDespiteGpc = (event: NewEvent, gpc: Gpc): boolean =>
+  event.answer === 'yes' &&
+  (event.browserSaidNo === true || (gpc !== false && event.occurredAt.epochMilliseconds >= gpc.since));
 
 /** The event as `addAnswer` takes it. */
 const answerOf = (event: NewEvent, seq: number, despiteGpc: boolean): ConsentEvent => ({
@@ -144,7 +154,7 @@ export const commitEvents = (
   let links = state.links;
   for (const event of events) {
     const before = change.answers;
-    const despiteGpc = event.answer === 'yes' && gpcIsOn(state);
+    const despiteGpc = saidDespiteGpc(event, gpcOf(state));
     change.answers = addAnswer(before, answerOf(event, seq, despiteGpc));
     change.rows.push(rowOf(event, seq, despiteGpc));
     // A no that the legal basis gives no right to is recorded for a human and ends nothing.

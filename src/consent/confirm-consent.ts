@@ -64,6 +64,8 @@ export const confirmConsent = async (
     occurredAt: now,
     until: terms.until,
     guardianOk: terms.guardianOk,
+    // This yes was meant, whatever the signal ends (`recordGpcSignal` notes it afterwards).
+    browserSaidNo: input.gpc,
     confirms: eventId,
     campaign: pending.campaign ?? undefined,
     system: caller.system,
@@ -74,9 +76,7 @@ export const confirmConsent = async (
     if (state.erasedAt || state.mergedInto !== null || birthMonthId(state.signals) !== terms.birthMonth)
       return undefined;
     if (!isWaiting(state.answers as Answers, pending, now.epochMilliseconds)) return undefined;
-    // Confirmed while the browser says no: this yes was meant, whatever the signal ends (`recordGpcSignal` notes it afterwards).
-    const seen = input.gpc ? { ...state, signals: { ...(state.signals as object), gpc: true } } : state;
-    return commitEvents(deps.consequences, catalogue, seen, seq, [event], now);
+    return commitEvents(deps.consequences, catalogue, state, seq, [event], now);
   });
   if (recorded) return recordedEvent(event, subjectId, recorded);
   // The same code may have been typed twice at once.

@@ -100,7 +100,10 @@ const imported = (answers: Answers, version: number, statements: readonly Import
     try {
       const judged = judgeImported(catalogue, 'crm', statement, now);
       return [
-        { statement, event: { ...judged, id: importedEventId('person', judged, statement), evidence: undefined } },
+        {
+          statement,
+          event: { ...judged, id: importedEventId('file', 'person', judged, statement), evidence: undefined },
+        },
       ];
     } catch {
       return [];
@@ -187,7 +190,7 @@ test('each event of one change has a place of its own in the history', () => {
 test('the id of a statement is that of its content: an undated no keeps it, and any other word makes another', () => {
   const statement: ImportedStatement = { purpose: 'newsletter', scope: { channel: 'email' }, decision: 'refused' };
   const idOf = (one: ImportedStatement, person = 'a', at = now, system = 'crm') =>
-    importedEventId(person, judgeImported(catalogue, system, one, at), one);
+    importedEventId('file', person, judgeImported(catalogue, system, one, at), one);
   const id = idOf(statement);
   expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   expect(idOf(statement, 'a', now.add({ hours: 1 }))).toBe(id);

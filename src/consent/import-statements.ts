@@ -3,7 +3,9 @@ import { liesAhead } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Catalogue, Language, Purpose } from '../policies/index.ts';
 import type { Change, SubjectState } from '../subjects/index.ts';
-import { everything, recordedAct, type Scope } from './answers.ts';
+import { answersFor, everything, overrides, recordedAct, within, type Answers, type Scope } from './answers.ts';
+import { birthMonthId } from './birth-month.ts';
+import { consentAge } from './coming-of-age.ts';
 import { commitEvents, type Consequence, type EventAction, type NewEvent } from './commit-events.ts';
 import { PurposeUnknown, ScopeUnknown } from './errors.ts';
 import { expiryOf } from './expiry.ts';
@@ -77,7 +79,7 @@ const proofOf = (
   at: Temporal.Instant | undefined,
   now: Temporal.Instant,
 ): UnprovenBecause | { hash: Buffer } => {
-  if (purpose.retired !== undefined && purpose.retired <= now.toString().slice(0, 10)) return 'purpose-retired';
+  if (purpose.retired !== undefined) return 'purpose-retired';
   if (!at) return 'no-moment';
   if (liesAhead(at, now)) return 'in-future';
   if (!statement.evidence) return 'no-evidence';
@@ -148,10 +150,15 @@ export const judgeImported = (
 
 /**
  * The id of a statement: the same for the same person, source and content, so that a file read twice, or two that overlap, add nothing twice.
- * `person` is a blind index: a keyed hash that nobody outside can compute, and so neither this one. UUIDv8 (RFC 9562 section 5.8). An undated no
- * keeps its id whenever it is read.
+ * `person` is a blind index: a keyed hash that nobody outside can compute, and so neither this one. UUIDv8 (RFC 9562 section 5.8). What is undated
+ * is of the file that says it (`source`): a later file that says it again says it later.
  */
-export const importedEventId = (person: string, judged: Judged, statement: ImportedStatement): string => {
+export const importedEventId = (
+  source: string,
+  person: string,
+  judged: Judged,
+  statement: ImportedStatement,
+): string => {
   const scope = Object.entries(judged.scope).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const content = JSON.stringify([
     'import',
@@ -160,7 +167,7 @@ export const importedEventId = (person: string, judged: Judged, statement: Impor
     judged.purpose,
     scope,
     judged.action,
-    judged.undated ? null : judged.occurredAt.toString(),
+    judged.undated ? source : judged.occurredAt.toString(),
     judged.answer,
     statement.evidence,
     judged.notice?.version,
@@ -169,6 +176,29 @@ export const importedEventId = (person: string, judged: Judged, statement: Impor
   const hex = hash('sha256', content, 'hex');
   const variant = ((Number.parseInt(hex[16]!, 16) & 0x3) | 0x8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+};
+
+/**
+ * Whether an undated no of another file adds nothing: the person has said exactly that, and no yes speaks against it. Where one does, the no counts
+ * again, because nobody can tell which was meant last. Pure.
+ */
+export const isSaidAlready = (answers: Answers, { purpose, scope, answer, undated }: Judged): boolean => {
+  const all = answersFor(answers, purpose);
+  const noes = all.filter((one) => one.act === 'no' && within(one.scope, scope) && within(scope, one.scope));
+  return (
+    undated &&
+    answer === 'no' &&
+    purpose !== everything &&
+    noes.some((no) => !all.some((yes) => yes.act === 'yes' && overrides(yes, no)))
+  );
+};
+
+/** Whose birth month is known was asked for it because of Art. 8 GDPR; an import cannot tell whether it was the guardian who agreed. */
+const asOfAge = (event: NewEvent, state: SubjectState, catalogue: Catalogue): NewEvent => {
+  const purpose = catalogue.purposes.get(event.purpose);
+  const age = purpose && consentAge(purpose, catalogue.jurisdictions.get(catalogue.controller.jurisdiction));
+  const isJudged = event.answer === 'yes' && age !== undefined && birthMonthId(state.signals) !== undefined;
+  return isJudged ? { ...event, guardianOk: false } : event;
 };
 
 /** What becomes of a person by several imported events, each with a place of its own in their history. Pure. */
@@ -187,7 +217,7 @@ export const commitImported = (
       rows,
       result: _seq,
       ...change
-    } = commitEvents(consequences, catalogue, current, firstSeq + index, [event], now);
+    } = commitEvents(consequences, catalogue, current, firstSeq + index, [asOfAge(event, current, catalogue)], now);
     whole.rows.push(...rows);
     Object.assign(whole, change);
     current = { ...current, answers: change.answers ?? current.answers, links: change.links ?? current.links };

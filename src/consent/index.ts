@@ -10,6 +10,7 @@ export { dialogue, dialogueStatus } from './dialogue-status.ts';
 export {
   commitImported,
   importedEventId,
+  isSaidAlready,
   judgeImported,
   type ImportedStatement,
   type Judged,

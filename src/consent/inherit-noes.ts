@@ -1,4 +1,4 @@
-import { row, type Caller, type SubjectDeps } from '../subjects/index.ts';
+import { row, throughAliases, type Caller, type SubjectDeps } from '../subjects/index.ts';
 import type { Answers } from './answers.ts';
 import { takeOverNoes } from './merge-answers.ts';
 import { consentRevision } from './table.ts';
@@ -16,7 +16,10 @@ export const inheritNoes =
         all.every(({ act, id }) => act !== 'no' || answers[purpose]?.some((answer) => answer.id === id)),
       );
     if (isKnown({})) return;
+    let isAlias = false;
     await deps.writer.change(to, { verb: 'inherit-noes', caller, urgent: true }, (state, seq) => {
+      isAlias = state.mergedInto !== null;
+      if (isAlias || state.erasedAt) return undefined;
       const mine = state.answers as Answers;
       const answers = takeOverNoes(mine, theirs, seq);
       // What says no more than what is known already is pruned, and would come again at each call.
@@ -37,4 +40,7 @@ export const inheritNoes =
         result: undefined,
       };
     });
+    // The record was merged meanwhile: the noes are of whoever the person is now.
+    if (isAlias)
+      await inheritNoes(deps)(caller, from, (await throughAliases(deps, await deps.reader.state(to))).subjectId);
   };

@@ -2,7 +2,7 @@ import type { Catalogue } from '../policies/index.ts';
 import {
   birthMonth,
   moveIdentifiers,
-  namespacesOf,
+  namespacesOfMany,
   refer,
   row,
   SubjectContended,
@@ -23,10 +23,9 @@ import { consentRevision } from './table.ts';
 /** Two records of one person were found to be one. */
 export type Merged = { subjectId: string; mergedSubjectId: string };
 
-const assertNoAccount = async (deps: ConsentDeps, catalogue: Catalogue, subjectId: string): Promise<void> => {
-  const namespaces = await namespacesOf(deps.database, subjectId);
-  if (namespaces.length > 0 && namespaces.every((namespace) => catalogue.platforms.has(namespace)))
-    throw new MergeNotForAccounts();
+const assertNoAccount = async (deps: ConsentDeps, catalogue: Catalogue, subjectIds: string[]): Promise<void> => {
+  for (const namespaces of (await namespacesOfMany(deps.database, subjectIds)).values())
+    if ([...namespaces].every((namespace) => catalogue.platforms.has(namespace))) throw new MergeNotForAccounts();
 };
 
 /**
@@ -52,7 +51,7 @@ export const mergeSubjects = async (
   const { subjectId } = await throughAliases(deps, first);
   const { subjectId: mergedSubjectId } = await throughAliases(deps, second);
   if (subjectId === mergedSubjectId) throw new MergeWithItself();
-  await Promise.all([subjectId, mergedSubjectId].map((one) => assertNoAccount(deps, catalogue, one)));
+  await assertNoAccount(deps, catalogue, [subjectId, mergedSubjectId]);
 
   for (let attempt = 0; attempt < 50; attempt++) {
     const [state, other] = await Promise.all([deps.reader.state(subjectId), deps.reader.state(mergedSubjectId)]);

@@ -2,10 +2,12 @@ import { seal } from '../kernel/crypto/key-encryption.ts';
 import type { KeyStore } from '../kernel/crypto/key-store.ts';
 import { AppError } from '../kernel/errors.ts';
 import { commitImported, type Consequence, type NewEvent } from '../consent/index.ts';
+import type { Catalogue } from '../policies/index.ts';
 import {
   claimMany,
   moveIdentifiers,
   ownersOf,
+  statesOf,
   SubjectErased,
   type Caller,
   type SubjectWriter,
@@ -84,6 +86,33 @@ export const claimPlan = async (deps: ApplyDeps, { system }: Reading, plan: Plan
   return { plan, people, keyOf, problems: [...gone].flatMap((person) => failed(person, new SubjectErased().message)) };
 };
 
+/** In one change. A person whose record became an alias since it was planned is the one it was merged into: a no must not be lost on the way. */
+const recordPerson = async (
+  deps: ApplyDeps,
+  { catalogue, caller }: { catalogue: Catalogue; caller: Caller },
+  person: PlannedPerson,
+  key: Buffer | undefined,
+  now: Temporal.Instant,
+): Promise<void> => {
+  const events = eventsOf(person, key);
+  const recorded = await deps.writer.change(
+    person.state.subjectId,
+    { verb: 'import', caller },
+    (state, seq) => {
+      if (state.erasedAt) throw new SubjectErased();
+      if (state.mergedInto !== null) return undefined;
+      return commitImported(deps.consequences, catalogue, state, seq, events, now);
+    },
+    person.state,
+  );
+  if (recorded) return;
+  const { mergedInto } = (await statesOf(deps.database, [person.state.subjectId])).get(person.state.subjectId)!;
+  const survivor = (await statesOf(deps.database, [mergedInto!])).get(mergedInto!)!;
+  const survivorKey = (await deps.keys.subjectKeys([mergedInto!])).get(mergedInto!);
+  if (!survivorKey) throw new SubjectErased();
+  await recordPerson(deps, { catalogue, caller }, { ...person, state: survivor }, survivorKey, now);
+};
+
 /**
  * Records each person's events in one change with all that follows from the noes. Answers what could not be done; throws where the database
  * cannot be reached.
@@ -99,18 +128,8 @@ export const recordPlan = async (
     people
       .filter(({ events }) => events.length > 0)
       .map(async (person): Promise<Problem[]> => {
-        const { subjectId } = person.state;
-        const events = eventsOf(person, keyOf(subjectId));
         try {
-          await deps.writer.change(
-            subjectId,
-            { verb: 'import', caller },
-            (state, seq) => {
-              if (state.erasedAt) throw new SubjectErased();
-              return commitImported(deps.consequences, catalogue, state, seq, events, now);
-            },
-            person.state,
-          );
+          await recordPerson(deps, { catalogue, caller }, person, keyOf(person.state.subjectId), now);
           return [];
         } catch (error) {
           // A person who cannot take this is told; a database that is gone ends the run, which goes on from here.

@@ -1,8 +1,16 @@
 import { AppError } from '../kernel/errors.ts';
 import type { Ids } from '../kernel/ids.ts';
-import { importedEventId, judgeImported, recordedIds, type Judged } from '../consent/index.ts';
+import {
+  importedEventId,
+  isSaidAlready,
+  judgeImported,
+  recordedIds,
+  type Answers,
+  type Judged,
+} from '../consent/index.ts';
 import type { Catalogue } from '../policies/index.ts';
 import {
+  namespacesOfMany,
   ownersOf,
   refer,
   statesOf,
@@ -16,8 +24,8 @@ import { countAnswer, countProblem, newTally, type Problem, type Tally } from '.
 
 export type PlanDeps = Pick<SubjectDeps, 'database' | 'ids' | 'secrets'>;
 
-/** What a batch is read with; the same for all of a run. */
-export type Reading = { catalogue: Catalogue; system: string };
+/** What a batch is read with; the same for all of a run. `source`: the hash of the file. */
+export type Reading = { catalogue: Catalogue; system: string; source: string };
 
 type PlannedEvent = { id: string; judged: Judged };
 
@@ -54,7 +62,7 @@ const says = (error: unknown): string => {
 /** Reads a batch of lines without the database: who is named, by normalised identifiers, and what it means. Pure. */
 export const readBatch = (
   { secrets }: Pick<PlanDeps, 'secrets'>,
-  { catalogue, system }: Reading,
+  { catalogue, system, source }: Reading,
   entries: readonly Entry[],
   now: Temporal.Instant,
 ): Batch => {
@@ -90,7 +98,7 @@ export const readBatch = (
       const events = new Map<string, PlannedEvent>();
       for (const statement of entry.said.statements) {
         const judged = judgeImported(catalogue, system, statement, now);
-        const id = importedEventId(person, judged, statement);
+        const id = importedEventId(source, person, judged, statement);
         events.set(id, { id, judged });
       }
       batch.named.push({ line, references: ordered, events: [...events.values()] });
@@ -103,43 +111,68 @@ export const readBatch = (
 
 type Assigned = Named & { subjectId: string; isNew: boolean; claims: Reference[] };
 
-/** Whose each line is. A line never joins two people: one that names two is not taken. */
+const isNo = ({ judged }: PlannedEvent): boolean => judged.answer === 'no' || judged.answer === 'request';
+
+/**
+ * Whose each line is. A line never joins two people, and a number of a system names one: where a mailbox is that of another number already (a
+ * family's), the line is about two. Then nothing it says in favour is taken, and every no counts for both.
+ */
 const assign = (
   batch: Batch,
   owners: ReadonlyMap<string, string>,
+  numbered: ReadonlyMap<string, ReadonlySet<string>>,
+  { systems }: Pick<Catalogue, 'systems'>,
   ids: Ids,
   report: (problem: Problem) => void,
 ): Assigned[] => {
   const known = new Map(owners);
+  const numbersOf = new Map([...numbered].map(([id, namespaces]) => [id, new Set(namespaces)]));
   const born = new Set<string>();
+  const isNumber = ({ namespace }: Reference) => systems.has(namespace);
+  const to = (subjectId: string, named: Named, claims: Reference[], events = named.events): Assigned => {
+    for (const claim of claims) {
+      known.set(claim.blindIndex, subjectId);
+      if (isNumber(claim))
+        numbersOf.set(subjectId, (numbersOf.get(subjectId) ?? new Set<string>()).add(claim.namespace));
+    }
+    return { ...named, subjectId, isNew: born.has(subjectId), claims, events };
+  };
+  const newborn = (): string => {
+    const subjectId = ids.uuid();
+    born.add(subjectId);
+    return subjectId;
+  };
+
   return batch.named.flatMap((named) => {
     const telling = named.references.filter(tellsApart);
     const naming = telling.length > 0 ? telling : named.references;
     const theirs = new Set(naming.flatMap(({ blindIndex }) => known.get(blindIndex) ?? []));
-    if (theirs.size > 1) {
-      report({
-        line: named.line,
-        problem: 'belongs to two people: its identifiers are those of different ones',
-        whole: true,
-      });
-      return [];
-    }
     const [owner] = theirs;
-    const subjectId = owner ?? ids.uuid();
-    if (owner === undefined) born.add(subjectId);
-    const claims = named.references.filter((reference) => {
-      const has = known.get(reference.blindIndex);
-      if (has === undefined) known.set(reference.blindIndex, subjectId);
-      else if (has !== subjectId)
-        report({ line: named.line, problem: 'a telephone number that somebody else has already', whole: false });
-      return has === undefined;
-    });
-    return [{ ...named, subjectId, isNew: born.has(subjectId), claims }];
+    const unknown = named.references.filter(({ blindIndex }) => !known.has(blindIndex));
+    const rivals = unknown.filter((one) => isNumber(one) && numbersOf.get(owner ?? '')?.has(one.namespace));
+    if (theirs.size > 1 || rivals.length > 0) {
+      const problem = 'belongs to two people: its identifiers are those of different ones; only a no counts, for both';
+      report({ line: named.line, problem, whole: true });
+      const noes = named.events.filter(isNo);
+      if (noes.length === 0) return [];
+      const both = [...theirs].map((subjectId) => to(subjectId, named, [], noes));
+      return rivals.length > 0 ? [...both, to(newborn(), named, rivals, noes)] : both;
+    }
+    const subjectId = owner ?? newborn();
+    const taken = named.references.filter(({ blindIndex }) => (known.get(blindIndex) ?? subjectId) !== subjectId);
+    for (const _ of taken)
+      report({ line: named.line, problem: 'a telephone number that somebody else has already', whole: false });
+    return [to(subjectId, named, unknown)];
   });
 };
 
 /** Looks up who is known and what is recorded, and says what would become of each person. Changes nothing. */
-export const planBatch = async (deps: PlanDeps, batch: Batch, underWay?: UnderWay): Promise<Plan> => {
+export const planBatch = async (
+  deps: PlanDeps,
+  { catalogue }: Pick<Reading, 'catalogue'>,
+  batch: Batch,
+  underWay?: UnderWay,
+): Promise<Plan> => {
   const tally = newTally();
   const problems: Problem[] = [];
   const report = (problem: Problem) => {
@@ -152,7 +185,8 @@ export const planBatch = async (deps: PlanDeps, batch: Batch, underWay?: UnderWa
   const owners = await ownersOf(deps.database, [
     ...new Set(batch.named.flatMap(({ references }) => references.map(({ blindIndex }) => blindIndex))),
   ]);
-  const assigned = assign(batch, owners, deps.ids, report);
+  const numbered = await namespacesOfMany(deps.database, [...new Set(owners.values())]);
+  const assigned = assign(batch, owners, numbered, catalogue, deps.ids, report);
   const knownIds = [...new Set(assigned.filter(({ isNew }) => !isNew).map(({ subjectId }) => subjectId))];
   const [states, recorded] = await Promise.all([
     knownIds.length === 0 ? new Map<string, SubjectState>() : statesOf(deps.database, knownIds),
@@ -175,8 +209,12 @@ export const planBatch = async (deps: PlanDeps, batch: Batch, underWay?: UnderWa
     person.claims.push(...claims);
     person.lines.push(line);
     for (const event of events) {
-      if (recorded.has(event.id) || underWay?.eventIds.has(event.id) || person.events.some(({ id }) => id === event.id))
-        tally.already++;
+      const isKnown =
+        recorded.has(event.id) ||
+        underWay?.eventIds.has(event.id) ||
+        person.events.some(({ id }) => id === event.id) ||
+        isSaidAlready(state.answers as Answers, event.judged);
+      if (isKnown) tally.already++;
       else {
         person.events.push(event);
         countAnswer(tally, event.judged);

@@ -78,7 +78,7 @@ export const previewImport = async (
 ): Promise<Tally> => {
   const sum = newTally();
   for await (const batch of batchesOf(deps, reading, source, deps.clock)) {
-    const { tally, problems } = await planBatch(deps, batch);
+    const { tally, problems } = await planBatch(deps, reading, batch);
     add(sum, tally);
     watcher.problems(problems);
     watcher.batch(batch.bytes, sum.lines);
@@ -93,7 +93,7 @@ const planAndClaim = async (
   underWay: UnderWay | undefined,
 ): Promise<Claimed> => {
   for (let attempt = 1; attempt <= 5; attempt++) {
-    const claimed = await claimPlan(deps, reading, await planBatch(deps, batch, underWay));
+    const claimed = await claimPlan(deps, reading, await planBatch(deps, reading, batch, underWay));
     if (claimed !== 'retry') return claimed;
   }
   throw new ImportInterrupted('others registered the same people at the same time');

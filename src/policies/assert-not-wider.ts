@@ -18,7 +18,8 @@ type PolicySet = Pick<Catalogue, 'purposes' | 'platforms'>;
 
 /**
  * Refuses a set under which answers recorded under the one before it would mean more. Pure. A purpose that keeps its id must
- * - keep its legal basis or go to consent: on another basis a "no to everything" may no longer reach it;
+ * - keep its legal basis or go to consent (from a contract or a legal obligation only by asking anew): on another basis a "no to everything" may
+ *   no longer reach it;
  * - keep its dimensions: a no to one platform says nothing to a purpose that no longer asks which;
  * - keep the words of each version of its notice: a yes to other words is no yes to these;
  * - not let answers count again that had ceased to: a notice renewed or corrected stays so, and what is retired is not revived;
@@ -54,10 +55,16 @@ const reworded = (purpose: Purpose, next: Purpose): string[] =>
       : [];
   });
 
-const otherBasis = (purpose: Purpose, next: Purpose): string[] =>
-  next.legalBasis !== purpose.legalBasis && next.legalBasis !== 'consent'
-    ? [`legalBasis goes from ${purpose.legalBasis} to ${next.legalBasis}; give it a new id`]
+const otherBasis = (purpose: Purpose, next: Purpose): string[] => {
+  if (next.legalBasis === purpose.legalBasis) return [];
+  const change = `legalBasis goes from ${purpose.legalBasis} to ${next.legalBasis}`;
+  if (next.legalBasis !== 'consent') return [`${change}; give it a new id`];
+  // A no to a contract was kept as a request and ended nothing: it would be forgotten beside an older choice that now counts as a yes.
+  const keptRequests = purpose.legalBasis === 'contract' || purpose.legalBasis === 'legal-obligation';
+  return keptRequests && !asksAnew(purpose, next)
+    ? [`${change}, and what people asked for would not count; add a notice with renewOnNewNotice or "corrects"`]
     : [];
+};
 
 const lostDimensions = (purpose: Purpose, next: Purpose): string[] => {
   const lost = purpose.dimensions.filter((dimension) => !next.dimensions.includes(dimension));

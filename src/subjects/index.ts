@@ -15,7 +15,7 @@ export {
 } from './schema.ts';
 export { claimMany, ownersOf, type Claim } from './register-many.ts';
 export * from './review-subjects.ts';
-export { completeMerges, moveIdentifiers, namespacesOf } from './move-identifiers.ts';
+export { completeMerges, moveIdentifiers, namespacesOfMany } from './move-identifiers.ts';
 export { birthMonth } from './table.ts';
 export { openIdentifiers, openIdentifiersOf, registerSubject } from './register-subject.ts';
 export * as subjectsSchemas from './schema.ts';

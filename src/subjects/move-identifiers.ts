@@ -1,14 +1,21 @@
 import { seal, unseal } from '../kernel/crypto/key-encryption.ts';
-import type { Database } from '../kernel/database/client.ts';
+import { arrayLiteral, type Database } from '../kernel/database/client.ts';
 import type { SubjectDeps } from './deps.ts';
 
-/** The kinds of identifiers by which a person is known. */
-export const namespacesOf = async (database: Database, subjectId: string): Promise<string[]> => {
-  const rows = await database.read<{ namespace: string }>(
-    'select distinct namespace from identifier where subject_id = $1',
-    [subjectId],
-  );
-  return rows.map(({ namespace }) => namespace);
+/** The kinds of identifiers by which people are known; who is known by none is absent. */
+export const namespacesOfMany = async (
+  database: Database,
+  subjectIds: readonly string[],
+): Promise<Map<string, Set<string>>> => {
+  const rows =
+    subjectIds.length === 0
+      ? []
+      : await database.read<{ subjectId: string; namespaces: string[] }>(
+          `select subject_id as "subjectId", json_agg(distinct namespace) as namespaces from identifier
+           where subject_id = any($1::uuid[]) group by subject_id`,
+          [arrayLiteral(subjectIds)],
+        );
+  return new Map(rows.map(({ subjectId, namespaces }) => [subjectId, new Set(namespaces)]));
 };
 
 /**

@@ -32,7 +32,7 @@ export const subjectState = pgTable(
       .on(table.reviewAt)
       .where(sql`review_at is not null`),
     index('subject_state_merged')
-      .on(table.subjectId)
+      .on(table.mergedInto)
       .where(sql`merged_into is not null`),
     index('subject_state_linked')
       .on(table.reviewedPolicy)

@@ -53,7 +53,7 @@ export const openImports = (database: TestDatabase, clock: Clock = systemClock):
         problems: (found: readonly Problem[]) => void problems.push(...found),
         resumed: (lines: number) => void (resumedAt = lines),
       };
-      const reading = { catalogue, system: as };
+      const reading = { catalogue, system: as, source: source.hash.toString('hex') };
       const consequences = [unlinkWhatFell(ids), stopWhatEnded(ids)];
       const tally = apply
         ? await applyImport({ ...deps, writer, consequences }, reading, source, watcher)
