@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { testClock } from '../src/kernel/clock.ts';
 import { activatePolicies } from '../src/policies/index.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
-import { withCorrectedNotice, withRetired } from './support/promises-policies.ts';
+import { endedByGpc, withCorrectedNotice, withRetired } from './support/promises-policies.ts';
 import { startSmtp, type Smtp } from './support/smtp.ts';
 
 // A Monday. Nothing else moves this clock: each answer is some hours after the one before it.
@@ -236,6 +236,18 @@ test('a browser’s signal: a no where nothing was chosen, never over a yes give
   expect(await eva.may(Y)).toBe(false);
 });
 
+test('a yes from before a browser’s signal came on is not meant despite it, however late it is written down', async () => {
+  const eva = somebody();
+  const monday = clock.now().toString();
+  clock.advance({ days: 1 });
+  await post('/v1/subjects', { identifiers: [{ identifier: eva.identifier }] });
+  await post('/v1/signals', { subject: eva.identifier, gpc: true });
+  await eva.yes(X, { occurredAt: monday, method: 'paper', evidence: 'letter 17', actor: 'u17' });
+  expect(await eva.may(X)).toBe(false);
+  await eva.yes(Y, { occurredAt: clock.now().toString(), method: 'paper', evidence: 'letter 18', actor: 'u17' });
+  expect([await eva.may(X), await eva.may(Y)]).toEqual([false, true]);
+});
+
 test('a code is asked for anew: the newer one counts; and a yes by mail stands against no later no', async () => {
   const eva = somebody();
   const mailbox = `histories-${people}@example.org`;
@@ -277,4 +289,32 @@ test('a yes to words that were wrong counts no more; to what is retired nobody c
   expect((await app.call('POST', '/v1/consents', { body: given })).body.code).toBe('consent.purpose-retired');
   await eva.no(byEmail, newsletter);
   await expect(activatePolicies(app.db, corrected)).rejects.toMatchObject({ code: 'policies.activation-widens' });
+});
+
+test('what the policies let a browser’s signal end only now ends for those whose signal is on already, once, and not what was meant despite it', async () => {
+  const profile = { purpose: 'profile-enrichment' };
+  const [before, despite] = [somebody(), somebody()];
+  const mayKeep = async (customer: string) =>
+    (await check('crm', 'retain', customer, { ...profile, platform: 'facebook' })).decision;
+  const both = async () => [await mayKeep(before.identifier), await mayKeep(despite.identifier)];
+  const signal = (one: typeof before) => post('/v1/signals', { subject: one.identifier, gpc: true });
+  const { subjectId } = await before.yes(all, profile);
+  await despite.yes(all, profile);
+  for (const one of [before, despite]) await signal(one);
+  clock.advance({ hours: 1 });
+  await despite.yes(all, profile);
+  expect(await both()).toEqual([true, true]);
+
+  const corrected = withRetired(withCorrectedNotice(app.catalogue, sharing), 'newsletter');
+  await activatePolicies(app.db, endedByGpc(corrected, 'profile-enrichment'));
+  for (const changed of [true, false]) {
+    expect(await signal(before)).toEqual({ gpc: true, changed });
+    expect(await signal(despite)).toEqual({ gpc: true, changed });
+    expect(await both()).toEqual([false, true]);
+  }
+  const { events: recorded } = await ok(app.call('GET', `/v1/subjects/${subjectId}/consents/history`));
+  expect(recorded.filter(({ method }: any) => method === 'gpc').map(({ purpose }: any) => purpose)).toEqual([
+    sharing,
+    'profile-enrichment',
+  ]);
 });

@@ -59,14 +59,22 @@ export type Person = {
   answers: Answers;
   history: ReferenceEvent[];
   told: Told[];
-  gpc: boolean;
+  /** Since when the browser says no, if it does. */
+  gpcSince: number | undefined;
   /** How many steps were taken: two share a moment. */
   steps: number;
   /** What happened, for those who ask whether anything did. */
   happened: string[];
 };
 
-export const nobodyYet = (): Person => ({ answers: {}, history: [], told: [], gpc: false, steps: 0, happened: [] });
+export const nobodyYet = (): Person => ({
+  answers: {},
+  history: [],
+  told: [],
+  gpcSince: undefined,
+  steps: 0,
+  happened: [],
+});
 
 /** What the whole history amounts to, once it is known of what age the person was. */
 export const judged = (person: Person): ReferenceEvent[] => judgedByAge(person.history, person.told, consentYears);
@@ -119,6 +127,7 @@ export const live = (person: Person, step: PersonStep, name = 'event'): Person =
       const { late, lifetime, guardianOk: _guardianOk, despiteGpc: _despite, signal: _signal, ...event } = step.event;
       const at = now - late * tenDays;
       const isYes = step.do === 'say' && event.act === 'yes';
+      const despite = isYes && person.gpcSince !== undefined && at >= person.gpcSince;
       if (step.do === 'ask')
         return record(
           {
@@ -140,9 +149,9 @@ export const live = (person: Person, step: PersonStep, name = 'event'): Person =
           seq,
           id,
           ...(lifetime !== undefined && { until: at + lifetime * tenDays }),
-          ...(isYes && person.gpc && { despiteGpc: true as const }),
+          ...(despite && { despiteGpc: true as const }),
         },
-        isYes && person.gpc ? 'yes despite gpc' : event.act,
+        despite ? 'yes despite gpc' : event.act,
       );
     }
     case 'confirm': {
@@ -163,14 +172,14 @@ export const live = (person: Person, step: PersonStep, name = 'event'): Person =
           seq,
           id,
           until: now + 8 * tenDays,
-          ...(person.gpc && { despiteGpc: true as const }),
+          ...(person.gpcSince !== undefined && { despiteGpc: true as const }),
         },
         'confirmed',
       );
     }
     case 'gpc': {
-      if (step.on === person.gpc) return next;
-      const changed = { ...person, gpc: step.on };
+      if (step.on === (person.gpcSince !== undefined)) return next;
+      const changed = { ...person, gpcSince: step.on ? now : undefined };
       if (!step.on) return { ...changed, steps: next.steps, happened: [...person.happened, 'gpc off'] };
       const no = { purpose: 'p', act: 'no', scope: {}, at: now, seq, id, rank: 'self', own: true, notice: 0 } as const;
       const said = { ...no, signal: true as const };

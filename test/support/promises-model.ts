@@ -96,7 +96,8 @@ export const createModel = (world: { now(): number; catalogue(): Catalogue; forb
   const belongsTo = new Map<string, string>();
   let events: (ReferenceEvent & { person: string })[] = [];
   const told = new Map<string, readonly Told[]>();
-  const signals = new Map<string, boolean>();
+  /** Since when a browser says no, and to what it has objected since; `false`: no longer. */
+  const signals = new Map<string, { since: number; objected: readonly string[] } | false>();
   /** Identifiers of a merged record that have not moved yet: they permit nothing. */
   const adrift = new Set<string>();
   let merges = 0;
@@ -273,7 +274,8 @@ export const createModel = (world: { now(): number; catalogue(): Catalogue; forb
     record: ({ subject, ...event }: Recorded): void => {
       order++;
       const person = personOf(subject);
-      const despiteGpc = event.act === 'yes' && signals.get(person) === true;
+      const signal = signals.get(person);
+      const despiteGpc = event.act === 'yes' && signal !== undefined && signal !== false && event.at >= signal.since;
       const validity = event.act === 'yes' ? world.catalogue().purposes.get(event.purpose)!.validity : undefined;
       const until =
         validity === undefined
@@ -299,28 +301,35 @@ export const createModel = (world: { now(): number; catalogue(): Catalogue; forb
     /** Answers whether the signal changed. `seq`: the place of the objections that it is. */
     signal: (identifier: string, on: boolean, seq: number): boolean => {
       const person = personOf(identifier);
-      if ((signals.get(person) ?? false) === on) return false;
-      signals.set(person, on);
-      if (!on) return true;
+      const before = signals.get(person) ?? false;
+      if (!on) {
+        signals.set(person, false);
+        return before !== false;
+      }
+      const { since, objected } = before === false ? { since: world.now(), objected: [] } : before;
+      const ended = [...world.catalogue().purposes.values()].flatMap(({ id, endedByGpc }) =>
+        endedByGpc && !objected.includes(id) ? [id] : [],
+      );
+      if (before !== false && ended.length === 0) return false;
+      signals.set(person, { since, objected: [...objected, ...ended] });
       voided.set(person, ++order);
-      for (const { id, endedByGpc } of world.catalogue().purposes.values())
-        if (endedByGpc)
-          events.push({
-            id: `signal-${order}`,
-            purpose: id,
-            act: 'no',
-            scope: {},
-            at: world.now(),
-            seq,
-            rank: 'self',
-            own: true,
-            notice: 0,
-            signal: true,
-            person,
-          });
+      for (const purpose of ended)
+        events.push({
+          id: `signal-${order}`,
+          purpose,
+          act: 'no',
+          scope: {},
+          at: world.now(),
+          seq,
+          rank: 'self',
+          own: true,
+          notice: 0,
+          signal: true,
+          person,
+        });
       return true;
     },
-    signalIsOn: (identifier: string): boolean => signals.get(personOf(identifier)) === true,
+    signalIsOn: (identifier: string): boolean => Boolean(signals.get(personOf(identifier))),
     /** Whether the code of a question makes it a yes now. */
     mayBecomeYes: (question: Waiting): boolean => {
       const history = historyOf(question.subjectId);
