@@ -1,8 +1,12 @@
 /** The histories of DESIGN section 6 ("Histories that must come out so"), each through the real service and in its words. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { testClock } from '../src/kernel/clock.ts';
 import { activatePolicies } from '../src/policies/index.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
+import { openImports } from './support/imports.ts';
 import { endedByGpc, withCorrectedNotice, withRetired } from './support/promises-policies.ts';
 import { startSmtp, type Smtp } from './support/smtp.ts';
 
@@ -155,9 +159,18 @@ test('a letter of Monday with a no, recorded Wednesday, after a yes of Tuesday -
 
 test('no, then an import dated later -> deny', async () => {
   const eva = somebody();
+  const max = somebody();
   await eva.no(X);
-  await eva.yes(X, { method: 'import', evidence: 'list of the old office' });
-  expect(await eva.may(X)).toBe(false);
+  const said = { purpose: sharing, scope: X, decision: 'given', evidence: 'list of the old office' };
+  const more = { occurredAt: clock.now().toString(), notice: { version: 1, language: 'en' } };
+  const lines = [eva, max].map(({ identifier }) => JSON.stringify({ identifiers: [identifier], ...said, ...more }));
+  const path = join(mkdtempSync(join(tmpdir(), 'histories-')), 'list.ndjson');
+  writeFileSync(path, lines.join('\n'));
+  clock.advance({ hours: 6 });
+  const imports = openImports(app.database, clock);
+  expect((await imports.run(path, 'ndjson', { apply: true })).problems).toEqual([]);
+  await imports.end();
+  expect([await eva.may(X), await max.may(X)]).toEqual([false, true]);
 });
 
 test('guardian yes, child no, guardian yes -> deny', async () => {

@@ -339,6 +339,27 @@ test('the same calls with right members are accepted, so that each refusal above
   await recorded('/v1/consents/object', { subject: 'crm:right', purpose: 'open-statistics' });
 });
 
+test('a system states no answer that only a browser, a page of ours, a button in a mail or an import can bring', async () => {
+  const answered = async (path: string, method: string, more: object = {}) => {
+    const body = { subject: 'crm:stated', purpose: 'newsletter', method, evidence: 'Card 12', actor: 'u17', ...more };
+    const { status, body: problem } = await app.call('POST', path, { body });
+    return [status, problem.errors?.map(({ member }: any) => member)];
+  };
+  const given = { decision: 'given', notice, scope: { channel: 'email' } };
+  for (const method of ['import', 'gpc', 'one-click', 'hosted-page'])
+    for (const decision of ['given', 'refused', 'informed'])
+      expect([method, ...(await answered('/v1/consents', method, { ...given, decision }))]).toEqual([
+        method,
+        400,
+        ['method'],
+      ]);
+  for (const method of ['import', 'gpc', 'hosted-page'])
+    for (const path of ['/v1/consents/withdraw', '/v1/consents/object'])
+      expect([method, ...(await answered(path, method))]).toEqual([method, 400, ['method']]);
+  // A button in a mail that the system itself serves (RFC 8058).
+  expect(await answered('/v1/consents/withdraw', 'one-click')).toEqual([201, undefined]);
+});
+
 test('the withdrawal of somebody unknown is remembered, and holds when an older yes arrives afterwards', async () => {
   const no = await withdraw('email:stranger@example.org', 'newsletter');
   expect((await standing(no.subjectId, 'newsletter'))[0].status).toEqual({
@@ -346,13 +367,15 @@ test('the withdrawal of somebody unknown is remembered, and holds when an older 
     code: 'live-no',
     reliedOn: no.id,
   });
-  const imported = await decide('email:Stranger@Example.org', 'newsletter', 'given', {
-    method: 'import',
+  const older = await decide('email:Stranger@Example.org', 'newsletter', 'given', {
+    method: 'paper',
+    evidence: 'Card 12',
+    actor: 'u17',
     occurredAt: Temporal.Now.instant().subtract({ hours: 24 }).toString(),
   });
-  expect(imported.subjectId).toBe(no.subjectId);
+  expect(older.subjectId).toBe(no.subjectId);
   expect((await standing(no.subjectId, 'newsletter'))[0].status).toMatchObject({ result: 'deny', reliedOn: no.id });
-  expect((await history(no.subjectId)).events).toEqual([no, imported]);
+  expect((await history(no.subjectId)).events).toEqual([no, older]);
 });
 
 test('one event has one receipt: what is asked for later says to the byte what was answered first', async () => {

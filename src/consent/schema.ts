@@ -15,10 +15,22 @@ export const scopeSchema = z
     description: 'What the answer is narrowed to; a dimension left out means all of it',
   }) as unknown as z.ZodType<Scope, Scope>;
 
+/**
+ * How a person answered, as a system may state it of what it heard itself. Only our own pages, the signal of a browser and an import know
+ * better (`methods`), and what they say is judged otherwise.
+ */
+const answerMethodSchema = z
+  .enum(methods)
+  .exclude(['hosted-page', 'one-click', 'gpc', 'import'])
+  .meta({ description: 'How the person answered' });
+const noMethodSchema = z
+  .enum(methods)
+  .exclude(['hosted-page', 'gpc', 'import'])
+  .meta({ description: 'How the person answered; `one-click`: by the button of a mail (RFC 8058)' });
+
 const common = {
   subject: identifierSchema.meta({ description: 'The person, by an identifier that this system may use' }),
   scope: scopeSchema.default({}),
-  method: z.enum(methods).meta({ description: 'How the person answered' }),
   occurredAt: statedMomentSchema
     .optional()
     .meta({ description: 'When the person answered, if not now', examples: ['2026-11-21T09:30:00Z'] }),
@@ -41,6 +53,7 @@ const purposeSchema = z
 export const consentInputSchema = z
   .strictObject({
     ...common,
+    method: answerMethodSchema,
     purpose: purposeSchema,
     confirmAt: identifierSchema.optional().meta({
       description:
@@ -90,6 +103,7 @@ export const consentInputSchema = z
 export const noInputSchema = z
   .strictObject({
     ...common,
+    method: noMethodSchema,
     purpose: z
       .string()
       .min(1)
