@@ -1,6 +1,6 @@
 /**
  * Writes exports of invented people to try an import with, in the shapes in which CiviCRM and SuiteCRM write them, into the folder that is
- * named: 5,000 contacts of each (1,500 are in both), who opted out in SuiteCRM, and the social accounts that it holds.
+ * named: 5,000 contacts of each, who opted out in SuiteCRM, and the social accounts that it holds.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { civicrmExport, suitecrmExport, suitecrmIdOf, suitecrmOptOuts } from '..
 /** The two fields of SuiteCRM 7's contacts for accounts; people typed names, numbers and addresses of pages into them. */
 const social = (): string => {
   const lines = Array.from({ length: 1_200 }, (_, index) => {
-    const n = 3_500 + 4 * index;
+    const n = 5_000 + 4 * index;
     const page = [
       '',
       `person.${n}`,

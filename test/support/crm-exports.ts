@@ -1,10 +1,10 @@
 /**
  * Exports in the shapes in which CiviCRM and SuiteCRM write them, of invented people who are the same in every run. Person `n` is in the
- * CiviCRM file for n < 5,000 and in the SuiteCRM file for 3,500 <= n < 8,500: 1,500 are in both, and only their e-mail says so.
+ * CiviCRM file for n < 5,000 and in the SuiteCRM file from there on: two organisations, as a number of one CRM names one person.
  */
 
 export const people = 5_000;
-const suitecrmFrom = 3_500;
+const suitecrmFrom = 5_000;
 
 const mix = (n: number, salt: number): number => {
   let value = Math.imul((n + 1) ^ Math.imul(salt + 1, 0x9e3779b1), 0x45d9f3b);
