@@ -7,7 +7,7 @@ export const signInQuerySchema = z.object({
     .string()
     .max(1_000)
     // One slash only: `//host` and `/\host` are addresses elsewhere to a browser.
-    .regex(/^\/(?![/\\])[\x21-\x7e]*$/, 'must be a path of this service')
+    .regex(/^\/([\x21-\x2e\x30-\x5b\x5d-\x7e][\x21-\x7e]*)?$/, 'must be a path of this service')
     .default('/staff/me')
     .meta({ description: 'Path of this service to go on to', examples: ['/staff/me'] }),
 });

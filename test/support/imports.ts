@@ -78,7 +78,8 @@ export const digestOfAll = async (database: TestDatabase): Promise<string> => {
     const db = connect(url, { connections: 1 });
     try {
       const tables = await db.query<{ name: string }>(
-        `select tablename as name from pg_tables where schemaname = 'public' order by 1`,
+        // The service beside us keeps moving these two.
+        `select tablename as name from pg_tables where schemaname = 'public' and tablename not in ('lease', 'rate_limit') order by 1`,
       );
       for (const { name } of tables)
         rows.push(...(await db.query(`select '${name}' as name, t::text as row from ${name} t order by t::text`)));
