@@ -3,6 +3,7 @@ import type { Catalogue, Purpose } from '../policies/index.ts';
 import type { Caller } from '../subjects/index.ts';
 import type { PortalDeps } from './deps.ts';
 import { CampaignImpossible, CampaignNotFound, CampaignOfAnother, PurposeUnknown, ScopeUnknown } from './errors.ts';
+import { campaignPathSchema } from './schema.ts';
 import { scopeProblem } from './scope-words.ts';
 
 /** A hosted page that asks for consent to one purpose. `closesAt`: RFC 3339 in UTC. */
@@ -54,6 +55,8 @@ export const putCampaign = async (
 
 /** Throws CampaignNotFound. */
 export const readCampaign = async (deps: Pick<PortalDeps, 'database'>, id: string): Promise<Campaign> => {
+  // The pages take any path, and PostgreSQL no NUL.
+  if (!campaignPathSchema.safeParse({ campaign: id }).success) throw new CampaignNotFound();
   const [row] = await deps.database.query<Campaign>(`select ${columns} from campaign where id = $1`, [id]);
   if (!row) throw new CampaignNotFound();
   return shown(row);
