@@ -119,6 +119,13 @@ export class TooManyConfirmations extends AppError {
   }
 }
 
+/** Only where the caller asked for it (`unlessSaidSince`). */
+export class NoSaidAlready extends AppError {
+  constructor() {
+    super('consent.no-said-already', 'conflict', 'the same no was recorded just now');
+  }
+}
+
 /** The same for every reason, so that a guess learns nothing. */
 export class ConfirmationRefused extends AppError {
   constructor() {

@@ -1,6 +1,7 @@
 import { liesAhead } from '../kernel/clock.ts';
 import { oneTimeCode } from '../kernel/crypto/one-time-code.ts';
 import { seal } from '../kernel/crypto/key-encryption.ts';
+import { DatabaseRefused } from '../kernel/database/errors.ts';
 import type { TakeTokens } from '../http/rate-limit.ts';
 import { mailValues } from '../kernel/mail/mail-values.ts';
 import { mail } from '../kernel/table.ts';
@@ -21,7 +22,7 @@ import {
   type SubjectDeps,
   type SubjectState,
 } from '../subjects/index.ts';
-import { answersFor, everything, recordedAct, type Answer, type Answers, type Scope } from './answers.ts';
+import { answersFor, everything, recordedAct, within, type Answer, type Answers, type Scope } from './answers.ts';
 import { birthMonthId, readBirthMonth } from './birth-month.ts';
 import { byAge, consentAge } from './coming-of-age.ts';
 import {
@@ -40,6 +41,7 @@ import {
   ConsentNotTheBasis,
   EvidenceMissing,
   GuardianUnverified,
+  NoSaidAlready,
   OccurredInFuture,
   PurposeRetired,
   PurposeUnknown,
@@ -78,6 +80,12 @@ export type EventInput = {
   confirmedBy?: string | undefined;
   campaign?: string | undefined;
   idempotency?: IdempotencyMark | undefined;
+  /** The id of the event, where whoever records it twice must find it recorded: the second time is refused by the database (`isRecordedAlready`). */
+  eventId?: string | undefined;
+  /** The purpose was one of ours when the link was sealed that says this no: it counts although the policies know the purpose no more. */
+  purposeWasOurs?: boolean | undefined;
+  /** A no that says only what one since then said already, with nothing but noes after it, is not recorded again (NoSaidAlready). */
+  unlessSaidSince?: Temporal.Instant | undefined;
 };
 
 /** What an action means to the algebra of answers. */
@@ -176,6 +184,26 @@ const mailboxOf = (
   return mailbox;
 };
 
+/** Whether the person's own no to exactly this is no older than `since`, and nothing but noes came after it. */
+const isSaidSince = (answers: Answers, { purpose, scope }: EventInput, since: Temporal.Instant): boolean => {
+  const all = answersFor(answers, purpose);
+  const last = Math.max(0, ...all.filter(({ act }) => act !== 'no').map(({ seq }) => seq));
+  return all.some(
+    (one) =>
+      one.act === 'no' &&
+      one.rank === 'self' &&
+      !one.signal &&
+      one.at >= since.epochMilliseconds &&
+      one.seq > last &&
+      within(one.scope, scope) &&
+      within(scope, one.scope),
+  );
+};
+
+/** Whether recording failed because an event of this `eventId` is recorded already. */
+export const isRecordedAlready = (error: unknown): boolean =>
+  error instanceof DatabaseRefused && error.constraint === 'consent_event_subject_id_id_pk';
+
 const earliest = (...moments: (number | undefined)[]): number | undefined => {
   const given = moments.filter((moment) => moment !== undefined);
   return given.length === 0 ? undefined : Math.min(...given);
@@ -253,7 +281,7 @@ const confirmationRows = (
  * created: a no of somebody unknown is kept as well as a yes. Noes go in their own lane of the writer. A yes that has to be confirmed is
  * `pending`, and the mail with its code is owed by the same transaction.
  * Errors: PurposeUnknown, PurposeRetired, ConsentNotTheBasis, ScopeUnknown, NoticeUnknown, NoticeWordsDiffer, OccurredInFuture, EvidenceMissing, GuardianUnverified, GuardianNotNeeded,
- * ConfirmationUnavailable, TooManyConfirmations, SubjectErased, SubjectNotFound, and those of `refer`.
+ * ConfirmationUnavailable, TooManyConfirmations, NoSaidAlready, SubjectErased, SubjectNotFound, and those of `refer`.
  */
 export const recordEvent = async (
   deps: ConsentDeps,
@@ -279,14 +307,15 @@ export const recordEvent = async (
   const known = await find(deps, input, reference, urgent);
   const earlier = urgent && known ? answersFor(known.answers as Answers, input.purpose) : [];
   if (purpose) checkScope(purpose, input.scope, catalogue, earlier);
-  else if (!urgent || (input.purpose !== everything && earlier.length === 0)) throw new PurposeUnknown();
+  else if (!urgent || (input.purpose !== everything && earlier.length === 0 && !input.purposeWasOurs))
+    throw new PurposeUnknown();
   if (purpose && input.action === 'give') assertMayAgree(purpose, input.scope, known);
   const mailbox = purpose && mailboxOf(deps, caller, catalogue, input, purpose);
   if (mailbox) {
     const { granted } = await deps.takeTokens(`confirm:${mailbox.blindIndex}`, 1, confirmationsPerDay, 86_400);
     if (granted === 0) throw new TooManyConfirmations();
   }
-  const eventId = input.idempotency?.resourceId ?? deps.ids.uuid();
+  const eventId = input.eventId ?? input.idempotency?.resourceId ?? deps.ids.uuid();
 
   let found = known;
   for (let attempt = 0; attempt < 50; attempt++) {
@@ -324,6 +353,8 @@ export const recordEvent = async (
       { verb: `consent-${input.action}`, caller, actor: input.actor, idempotency: input.idempotency, urgent },
       (state, seq) => {
         if (state.erasedAt) throw new SubjectErased();
+        if (input.unlessSaidSince && isSaidSince(state.answers as Answers, input, input.unlessSaidSince))
+          throw new NoSaidAlready();
         // The record became an alias, or another birth month was told since it was read.
         if (state.mergedInto !== null || (terms && birthMonthId(state.signals) !== terms.birthMonth)) return undefined;
         const change = commitEvents(deps.consequences, catalogue, state, seq, [event], now);

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { Clock } from './clock.ts';
 
 /** A source of UUIDv7: time-ordered, so that an index grows at its right edge. */
@@ -23,4 +23,11 @@ export const uuidV7s = (clock: Clock): Ids => {
       return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`;
     },
   };
+};
+
+/** The same id for the same content: UUIDv8 (RFC 9562 section 5.8) of its SHA-256. Whoever can guess the content can compute it. */
+export const derivedUuid = (content: string): string => {
+  const hex = hash('sha256', content, 'hex');
+  const variant = ((Number.parseInt(hex[16]!, 16) & 0x3) | 0x8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 };
