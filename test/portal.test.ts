@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import decodeQR from 'qr/decode.js';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { connect } from '../src/kernel/database/client.ts';
 import { createLog } from '../src/kernel/log.ts';
 import { personalSchemas } from '../src/personal-schemas.ts';
-import { activatePolicies, languages, loadCatalogue, type Catalogue } from '../src/policies/index.ts';
+import { activatePolicies, languages, loadCatalogue, type Catalogue, type Language } from '../src/policies/index.ts';
 import { startTestApp, testSettings, type TestApp } from './support/app.ts';
 import { submit, visit, type Visited } from '../src/demo/browser.ts';
 import { startSmtp, type Smtp } from './support/smtp.ts';
@@ -31,6 +32,13 @@ afterAll(async () => {
   await app?.close();
   await smtp?.close();
 });
+
+const busyWords = {
+  de: 'Gerade antworten sehr viele',
+  fr: 'Beaucoup de personnes répondent en ce moment',
+  it: 'In questo momento rispondono in molti',
+  en: 'Very many are answering just now',
+};
 
 let people = 0;
 const somebody = () => `p${++people}@example.org`;
@@ -367,6 +375,93 @@ describe('The hosted page of a campaign', () => {
     expect((await historyOf(await subjectOf(`email:${email}`))).at(-1)).toMatchObject({ purpose: '*', answer: 'no' });
   });
 
+  test('the code typed again, at once or from a tab restored later, records nothing anew and never revives what was withdrawn', async () => {
+    const email = somebody();
+    const page = await yes(email, ['events', 'culture', 'offers']);
+    const code = await codeIn(email);
+    const confirm = () => submit(page.forms[0]!, { code });
+    const done = await Promise.all([confirm(), confirm(), confirm()]);
+    expect(done.map(({ status }) => status)).toEqual([200, 200, 200]);
+    const subjectId = await subjectOf(`email:${email}`);
+    expect((await historyOf(subjectId)).map(({ answer }) => answer)).toEqual(['pending', 'yes', 'yes', 'yes']);
+    await submit((await visit(done[0]!.links.find((link) => link.includes('/no/'))!)).forms[0]!);
+    const withdrawn = await historyOf(subjectId);
+    const again = await confirm();
+    expect([again.status, again.links.filter((link) => link.startsWith('/receipt/')).length]).toEqual([200, 3]);
+    expect(await historyOf(subjectId)).toEqual(withdrawn);
+  });
+
+  test('what a crash kept from being recorded beside the confirmed yes is as old as that, so a no in between still counts', async () => {
+    const email = somebody();
+    const page = await yes(email, ['events', 'culture']);
+    const code = await codeIn(email);
+    await submit(page.forms[0]!, { code });
+    const subjectId = await subjectOf(`email:${email}`);
+    const [, confirmed, rest] = await historyOf(subjectId);
+    expect(rest.occurredAt).toBe(confirmed.occurredAt);
+    // As if the process had ended between the two.
+    const reaper = connect(app.database.urls.reaper, { connections: 1 });
+    await reaper.query('delete from consent_event where subject_id = $1 and id = $2', [subjectId, rest.id]);
+    await reaper.end();
+    await submit((await visit((await call('POST', '/v1/no-links', { subject: `email:${email}` })).url)).forms[0]!);
+    await submit(page.forms[0]!, { code });
+    expect((await historyOf(subjectId)).at(-1)).toMatchObject({ id: rest.id, occurredAt: confirmed.occurredAt });
+    const { purposes } = await call('GET', `/v1/subjects/${subjectId}/consents`);
+    const { scopes } = purposes.find(({ purpose }: any) => purpose === 'newsletter');
+    expect(JSON.stringify(scopes)).not.toContain('"permit"');
+  });
+
+  test('the page mails only so many a minute, says so kindly in each language, and takes every no', async () => {
+    await call('PUT', '/v1/campaigns/busy', fair, 'newsletter');
+    const agree = async (language: Language) =>
+      submit((await ask('busy', language)).forms[0]!, { email: somebody(), topic: 'events', decision: 'yes' });
+    const count = async () => (await app.db.query<{ n: number }>('select count(*)::int as n from subject_state'))[0]!.n;
+    const before = await count();
+    const pages = await Promise.all(Array.from({ length: 35 }, () => agree('en')));
+    expect(pages.filter(({ status }) => status === 429)).toHaveLength(5);
+    for (const language of languages) {
+      const page = await agree(language);
+      expect([page.status, page.title]).toEqual([429, busyWords[language]]);
+    }
+    expect((await count()) - before).toBe(30);
+    expect((await submit((await ask('busy')).forms[0]!, { email: somebody(), decision: 'no' })).status).toBe(200);
+    // Another page is not held up by it.
+    expect((await yes(somebody())).status).toBe(200);
+  });
+
+  test('the same no of one mailbox within a minute is recorded once, and again as soon as a yes came in between', async () => {
+    const email = somebody();
+    const [form] = (await ask()).forms;
+    const no = () => submit(form!, { email, decision: 'no' });
+    const pages = await Promise.all(Array.from({ length: 20 }, no));
+    expect(new Set(pages.map(({ html }) => html)).size).toBe(1);
+    const subjectId = await subjectOf(`email:${email}`);
+    const answers = async () => (await historyOf(subjectId)).map(({ answer }) => answer);
+    expect(await answers()).toEqual(['no']);
+    await yes(email);
+    await no();
+    expect(await answers()).toEqual(['no', 'pending', 'no']);
+    const scope = { ...fair.scope, topic: 'events' };
+    const given = { decision: 'given', notice: { version: 1, language: 'en' }, method: 'app' };
+    await call('POST', '/v1/consents', { subject: `email:${email}`, purpose: 'newsletter', scope, ...given });
+    await Promise.all([no(), no()]);
+    expect(await answers()).toEqual(['no', 'pending', 'no', 'yes', 'no']);
+    // Longer ago than a minute.
+    await app.db.query(
+      `update subject_state set answers = jsonb_set(answers, '{newsletter}', (select jsonb_agg(a || jsonb_build_object('at', (a->>'at')::bigint - 61000)) from jsonb_array_elements(answers->'newsletter') a)) where subject_id = $1`,
+      [subjectId],
+    );
+    await no();
+    expect(await answers()).toHaveLength(6);
+  });
+
+  test('an address that can be none of a campaign is a page that does not exist', async () => {
+    for (const path of ['%00', '%00/qr.svg', '%00/print', 'Fair', '%ff', 'a'.repeat(65)]) {
+      const page = await visit(`${app.url}/ask/${path}`);
+      expect([path, page.status, page.headers.get('content-type')]).toEqual([path, 404, 'text/html; charset=utf-8']);
+    }
+  });
+
   test('a no counts at once, for all that the page asks, and hands out nothing that could act for that address', async () => {
     const email = somebody();
     const done = await submit((await ask()).forms[0]!, { email, topic: 'events', decision: 'no' });
@@ -566,6 +661,45 @@ describe('When the policies or the person changed since', () => {
     expect(await historyOf(subjectId)).toEqual(before);
     const again = await app.call('POST', '/v1/no-links', { body: { subject: `email:${email}` } });
     expect(again.status).toBe(404);
+  });
+
+  test('the button of a mail for a purpose that the policies dropped records the no, which holds when it comes back', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'askfirst policies '));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const subject = `crm:portal-${++people}`;
+    const { subjectId } = await call('POST', '/v1/subjects', { identifiers: [{ identifier: subject }] });
+    await cp(testSettings.policiesFolder, folder, { recursive: true });
+    const purpose = 'weather-mail';
+    const newsletter = await readFile(join(folder, 'purposes/newsletter.yaml'), 'utf8');
+    await writeFile(
+      join(folder, `purposes/${purpose}.yaml`),
+      newsletter.replace(/^id: newsletter$/m, `id: ${purpose}`),
+    );
+    const more = await loadCatalogue(folder);
+    await activatePolicies(app.db, more);
+    const { mails } = await call('POST', '/v1/unsubscribe-headers', { mails: [{ subject, purpose }] });
+    const { url } = await call('POST', '/v1/no-links', { subject });
+    const old = await visit(url);
+    await activatePolicies(app.db, app.catalogue);
+
+    expect((await submit(old.forms.find(({ fields }) => fields.get('purpose') === purpose)!)).text).not.toContain(
+      'Your no counts',
+    );
+    expect(await historyOf(subjectId)).toEqual([]);
+    expect((await visit(mails[0].link, { 'accept-language': 'en' })).text).toContain('messages of this kind');
+    const answer = await fetch(mails[0].link, oneClick);
+    expect([answer.status, (await answer.text()).includes('Your no counts')]).toEqual([200, true]);
+    expect(await historyOf(subjectId)).toMatchObject([{ purpose, answer: 'no', method: 'one-click' }]);
+    const stranger = await app.call('POST', '/v1/consents/withdraw', {
+      body: { subject, purpose: 'never-heard-of', method: 'phone' },
+    });
+    expect(stranger.body.code).toBe('consent.purpose-unknown');
+
+    await activatePolicies(app.db, more);
+    const { purposes } = await call('GET', `/v1/subjects/${subjectId}/consents`);
+    expect(purposes.find(({ purpose: one }: any) => one === purpose).scopes).toMatchObject([
+      { scope: {}, status: { code: 'live-no' } },
+    ]);
   });
 
   test('the button of an old mail is never turned away: what the policies retired is left out of the no', async () => {

@@ -4,7 +4,8 @@ export { isInformedOf, recordInformed } from './informed.ts';
 export { methods } from './commit-events.ts';
 export { answersAsOf, readEvent } from './read-history.ts';
 export { type Consequence, type GroundEnded, type Method, type NewEvent, type RecordedEvent } from './commit-events.ts';
-export { type ConsentDeps } from './record-event.ts';
+export { NoSaidAlready } from './errors.ts';
+export { isRecordedAlready, type ConsentDeps } from './record-event.ts';
 export { confirmConsent } from './confirm-consent.ts';
 export { dialogue, dialogueStatus } from './dialogue-status.ts';
 export {

@@ -2,16 +2,26 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
 import { html } from 'hono/html';
 import encodeQR from 'qr';
-import { confirmConsent, readEvent, recordConsent, type RecordedEvent } from '../consent/index.ts';
+import {
+  confirmConsent,
+  isRecordedAlready,
+  NoSaidAlready,
+  readEvent,
+  recordConsent,
+  recordedIds,
+  type RecordedEvent,
+} from '../consent/index.ts';
 import { answer } from '../http/answer.ts';
 import type { HttpContext, HttpEnv } from '../http/env.ts';
 import { header } from '../http/header.ts';
 import { AppError } from '../kernel/errors.ts';
+import { derivedUuid } from '../kernel/ids.ts';
 import type { Language, Purpose } from '../policies/index.ts';
 import { SubjectErased } from '../subjects/index.ts';
 import { campaignUrl, whatIsAsked, type Asked } from './campaign.ts';
 import type { PendingGrant } from './capabilities.ts';
 import type { PortalDeps } from './deps.ts';
+import { CampaignBusy } from './errors.ts';
 import { assertFromHere, readForm } from './form.ts';
 import { aboutController, answerPage, requestLanguage, type Html } from './layout.ts';
 import { noLink } from './mint.ts';
@@ -27,6 +37,11 @@ type Open = Asked & { purpose: Purpose };
 
 /** Longer than recording takes, for a person who is known and for one who is not: from the time nobody learns which it was. */
 const evenlyMs = 250;
+
+/** Yeses per campaign, each of which mails an address that anybody may have typed. More than a stand with a queue has. */
+const yesesPerMinute = 30;
+/** The same no of one mailbox within this time is one: a form can be sent again and again. */
+const sameNo = Temporal.Duration.from({ minutes: 1 });
 
 const evenly = async <T>(work: Promise<T>): Promise<T> => {
   const [settled] = await Promise.allSettled([work, sleep(evenlyMs)]);
@@ -185,6 +200,10 @@ export const askPages = (deps: PortalDeps): Hono<HttpEnv> => {
     const { decision, email, scopes } = answered;
     const { version, hash } = noticeOf(purpose, language);
     const notice = { version, language, hash };
+    if (decision === 'yes') {
+      const { granted, endsInMs } = await deps.takeTokens(`ask:${campaign.id}`, 1, yesesPerMinute, 60);
+      if (granted === 0) throw new CampaignBusy(Math.max(1, Math.ceil(endsInMs / 1000)));
+    }
     const [scope, ...rest] = scopes;
     const subject = `email:${email}`;
     const common = {
@@ -197,11 +216,16 @@ export const askPages = (deps: PortalDeps): Hono<HttpEnv> => {
     } as const;
     const record = () =>
       decision === 'no'
-        ? recordConsent(deps, askedBy(asked), catalogue, { ...common, action: 'refuse' })
+        ? recordConsent(deps, askedBy(asked), catalogue, {
+            ...common,
+            action: 'refuse',
+            unlessSaidSince: deps.clock.now().subtract(sameNo),
+          })
         : recordConsent(deps, askedBy(asked), catalogue, { ...common, action: 'give', confirmAt: subject });
     const event = await evenly(record()).catch((error: unknown) => {
-      // Who was erased is not to be learned here either; no mail comes, and no code fits.
-      if (error instanceof SubjectErased) return { subjectId: deps.ids.uuid(), id: deps.ids.uuid() };
+      // Who was erased, or has said no already, is not to be learned here either; no mail comes, and no code fits.
+      if (error instanceof SubjectErased || error instanceof NoSaidAlready)
+        return { subjectId: deps.ids.uuid(), id: deps.ids.uuid() };
       throw error;
     });
     deps.wake();
@@ -254,6 +278,40 @@ export const askPages = (deps: PortalDeps): Hono<HttpEnv> => {
     });
   };
 
+  /**
+   * Records the other choices of a confirmed yes, each once and as old as that one: the form may be sent again long after a no, and a crash may have
+   * kept some from being recorded. What occurred before a no never overrides it. Answers their ids.
+   */
+  const recordRest = async (asked: Asked, { rest, notice }: PendingGrant, confirmed: RecordedEvent) => {
+    const { subjectId } = confirmed;
+    const scopes = new Map(rest.map((scope) => [derivedUuid(JSON.stringify([confirmed.id, scope])), scope]));
+    const ids = [...scopes.keys()];
+    const recorded = await recordedIds(
+      deps.database,
+      ids.map((id) => ({ subjectId, id })),
+    );
+    for (const [eventId, scope] of scopes) {
+      if (recorded.has(eventId)) continue;
+      await recordConsent(deps, askedBy(asked), asked.catalogue, {
+        eventId,
+        subjectId,
+        purpose: asked.campaign.purpose,
+        scope,
+        notice,
+        method: 'hosted-page',
+        campaign: asked.campaign.id,
+        action: 'give',
+        occurredAt: confirmed.occurredAt,
+        confirmedBy: confirmed.id,
+        evidence: `the mailbox was proved by the code of ${confirmed.id}`,
+      }).catch((error: unknown) => {
+        // The same form may have been sent twice at once.
+        if (!isRecordedAlready(error)) throw error;
+      });
+    }
+    return ids;
+  };
+
   /** Open also after the campaign closed: who was asked before may finish answering. */
   const confirm = async (c: HttpContext): Promise<Response> => {
     assertFromHere(c, deps.baseUrl);
@@ -277,23 +335,9 @@ export const askPages = (deps: PortalDeps): Hono<HttpEnv> => {
     }
     // Only now is it known whose browser that is. The yes just given was meant, and stays.
     await noteSignal(deps, event.subjectId, gpc);
-    const events = [event.id];
-    for (const scope of grant.rest) {
-      const more = await recordConsent(deps, askedBy(asked), asked.catalogue, {
-        subjectId: event.subjectId,
-        purpose: asked.campaign.purpose,
-        scope,
-        notice: grant.notice,
-        method: 'hosted-page',
-        campaign: asked.campaign.id,
-        action: 'give',
-        confirmedBy: event.id,
-        evidence: `the mailbox was proved by the code of ${event.id}`,
-      });
-      events.push(more.id);
-    }
+    const more = await recordRest(asked, grant, event);
     deps.wake();
-    return thanks(c, asked, { subjectId: event.subjectId, events });
+    return thanks(c, asked, { subjectId: event.subjectId, events: [event.id, ...more] });
   };
 
   const qr = async (c: HttpContext): Promise<Response> => {

@@ -14,6 +14,15 @@ export class CampaignNotFound extends AppError {
   }
 }
 
+/** Whoever types in strangers' addresses makes this service mail them: so only so many in a minute. */
+export class CampaignBusy extends AppError {
+  constructor(retryAfterSeconds: number) {
+    super('portal.campaign-busy', 'too-many', 'this campaign has sent enough mails for one minute', {
+      retryAfterSeconds,
+    });
+  }
+}
+
 export class CampaignOfAnother extends AppError {
   constructor() {
     super('portal.campaign-of-another', 'conflict', 'a campaign of this id belongs to another system');

@@ -101,9 +101,10 @@ export const noPages = (deps: PortalDeps): Hono<HttpEnv> => {
     const grant = deps.capabilities.openNo(c.req.param('token')!);
     const form = await readForm(c);
     if (form.get(oneClick.name) !== oneClick.value) return unsubscribePage(c);
-    const event = await sayNo(deps, grant);
-    const signal = await noteSignal(deps, grant.subjectId, header(c, 'sec-gpc'));
-    return done(c, { ...grant, event, signal });
+    const { subjectId, purpose, scope } = grant;
+    const event = await sayNo(deps, { subjectId, purpose, scope, purposeWasOurs: true });
+    const signal = await noteSignal(deps, subjectId, header(c, 'sec-gpc'));
+    return done(c, { purpose, scope, event, signal });
   };
 
   const listPage = async (c: HttpContext): Promise<Response> => {
@@ -141,7 +142,9 @@ export const noPages = (deps: PortalDeps): Hono<HttpEnv> => {
     if (granted !== everything) throw new LinkUnknown();
     const purpose = (await readForm(c)).get('purpose');
     if (!purpose) return listPage(c);
-    const event = await sayNo(deps, { subjectId, purpose, scope: {} });
+    const event = await sayNo(deps, { subjectId, purpose, scope: {}, purposeWasOurs: false });
+    // Whether anything was recorded would tell whether the person ever answered: so no word of it, but what there is to refuse now.
+    if (purpose !== everything && !(await deps.catalogue()).purposes.has(purpose)) return listPage(c);
     const signal = await noteSignal(deps, subjectId, header(c, 'sec-gpc'));
     return done(c, { purpose, scope: {}, event, signal });
   };

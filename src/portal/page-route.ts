@@ -3,7 +3,7 @@ import type { HttpContext } from '../http/env.ts';
 import { BodyTooLarge } from '../http/errors.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
-import { CampaignNotFound, FormFromElsewhere, LinkUnknown } from './errors.ts';
+import { CampaignBusy, CampaignNotFound, FormFromElsewhere, LinkUnknown } from './errors.ts';
 import { answerPage, requestLanguage } from './layout.ts';
 import { texts } from './texts.ts';
 import type { PortalTexts } from './texts/en.ts';
@@ -14,6 +14,7 @@ const shown = (error: unknown): { status: number; name: keyof PortalTexts['error
   if (error instanceof FormFromElsewhere) return { status: 403, name: 'elsewhere' };
   if (error instanceof BodyTooLarge) return { status: 413, name: 'unreadable' };
   if (!(error instanceof AppError)) return { status: 500, name: 'internal' };
+  if (error instanceof CampaignBusy) return { status: 429, name: 'busy' };
   if (error.kind === 'too-many') return { status: 429, name: 'tooMany' };
   if (error.kind === 'unavailable') return { status: 503, name: 'unavailable' };
   return { status: 400, name: 'unreadable' };

@@ -8,14 +8,15 @@ const objected = new Set(['legitimate-interests', 'public-task']);
 
 /**
  * Records a no by somebody who holds a capability for it: as withdrawal or as objection, by the purpose's legal basis. Answers undefined
- * where there is nothing left that could end: the person was erased, or the policies know the purpose no more and nobody ever answered.
+ * where nothing was recorded: the person was erased, or the purpose is none that the policies know or the person ever answered about.
+ * `purposeWasOurs`: it stands in a sealed link, hence was a purpose when that was made. The no must be there should the purpose come back.
  *
  * A scope that the policies retired meanwhile is widened by what they no longer know: whoever presses the button of an old mail must not be
  * turned away, and a no that reaches further than meant harms less than one that is lost.
  */
 export const sayNo = async (
   deps: PortalDeps,
-  input: { subjectId: string; purpose: string; scope: Scope },
+  input: { subjectId: string; purpose: string; scope: Scope; purposeWasOurs: boolean },
 ): Promise<RecordedEvent | undefined> => {
   const catalogue = await deps.catalogue();
   const basis = catalogue.purposes.get(input.purpose)?.legalBasis ?? 'consent';

@@ -103,6 +103,10 @@ export const de: PortalTexts = {
       'Zur Sicherheit haben wir es nicht angenommen. Bitte öffnen Sie unsere Seite und antworten Sie dort.',
     ],
     unreadable: ['Das konnten wir nicht lesen', 'Bitte gehen Sie zurück und versuchen Sie es noch einmal.'],
+    busy: [
+      'Gerade antworten sehr viele',
+      'Ihr Ja wurde noch nicht vermerkt. Bitte gehen Sie in einer Minute zurück und drücken Sie noch einmal auf Ja. Ein Nein gilt immer sofort.',
+    ],
     tooMany: ['Zu viele Versuche', 'Bitte warten Sie eine Weile und versuchen Sie es dann noch einmal.'],
     unavailable: [
       'Einen Moment, bitte',

@@ -99,6 +99,10 @@ export const en = {
       'To be safe we did not take it. Please open our page and answer there.',
     ],
     unreadable: ['We could not read that', 'Please go back and try again.'],
+    busy: [
+      'Very many are answering just now',
+      'Your yes is not recorded yet. Please go back in a minute and press Yes again. A no always counts at once.',
+    ],
     tooMany: ['Too many tries', 'Please wait a while, then try again.'],
     unavailable: [
       'One moment, please',

@@ -102,6 +102,10 @@ export const fr: PortalTexts = {
       'Par sécurité, nous ne l’avons pas accepté. Ouvrez notre page et répondez-y.',
     ],
     unreadable: ['Nous n’avons pas pu lire cela', 'Veuillez revenir en arrière et réessayer.'],
+    busy: [
+      'Beaucoup de personnes répondent en ce moment',
+      'Votre oui n’a pas encore été noté. Veuillez revenir en arrière dans une minute et appuyer de nouveau sur Oui. Un non compte toujours tout de suite.',
+    ],
     tooMany: ['Trop d’essais', 'Veuillez patienter un moment, puis réessayer.'],
     unavailable: [
       'Un instant, s’il vous plaît',

@@ -97,6 +97,10 @@ export const it: PortalTexts = {
       'Per sicurezza non lo abbiamo accettato. Apra la nostra pagina e risponda lì.',
     ],
     unreadable: ['Non siamo riusciti a leggerlo', 'Torni indietro e riprovi.'],
+    busy: [
+      'In questo momento rispondono in molti',
+      'Il Suo sì non è ancora stato annotato. Fra un minuto torni indietro e prema di nuovo Sì. Un no vale sempre subito.',
+    ],
     tooMany: ['Troppi tentativi', 'Attenda un po’, poi riprovi.'],
     unavailable: [
       'Un momento, per favore',
