@@ -142,6 +142,46 @@ test('what a colleague found to be another person is denied with that reason, an
   expect(again).toMatchObject({ status: 200, body: { reviewId, answer: 'not-same-person' } });
 });
 
+test('what a colleague found to be another person is not linked by leaving the review unnamed, nor by waiting or asking anew, until a colleague finds otherwise', async () => {
+  const about = await pair();
+  await agreeToLinking(app, about.customer, 'facebook');
+  await proveControl(app, about.customer, about.identity);
+  const reviewId = await requested(about);
+  const declared = { match: { method: 'declared' } };
+  const permit = await check(about, declared);
+  expect(permit.decision).toBe(true);
+  await answer(reviewId, 'not-same-person');
+  const confirmed = await app.call('POST', '/v1/links', {
+    as: 'community-desk',
+    body: { leaseId: permit.context.lease.id, ...about },
+  });
+  expect(confirmed).toMatchObject({ status: 409, body: { code: 'linkage.ground-ended' } });
+  const denied = await check(about, declared);
+  expect([denied.decision, codes(denied)]).toEqual([false, expect.arrayContaining(['review-said-no'])]);
+
+  await app.db.query(`update match_review set answered_at = answered_at - interval '31 days' where id = $1`, [
+    reviewId,
+  ]);
+  expect((await check(about, declared)).decision).toBe(false);
+  const anew = await requested(about);
+  expect(anew).not.toBe(reviewId);
+  expect((await check(about, declared)).decision).toBe(false);
+  await answer(anew, 'same-person');
+  expect((await check(about, declared)).decision).toBe(true);
+  const other = { ...about, identity: 'facebook:7700288888' };
+  expect((await check(other, declared)).context.reason_admin).not.toHaveProperty('review-said-no');
+});
+
+test('two records that became one: what a colleague found of one of them still holds', async () => {
+  const [about, survivor] = [await pair(), await pair()];
+  const reviewId = await requested(about);
+  await answer(reviewId, 'not-same-person');
+  const { body } = await app.call('POST', '/v1/subjects/lookup', { body: { identifier: survivor.customer } });
+  const merged = await app.call('POST', `/v1/subjects/${body.subjectId}/merge`, { body: { subject: about.customer } });
+  expect(merged.status, JSON.stringify(merged.body)).toBe(200);
+  expect(codes(await check(about, { match: { method: 'declared' } }))).toContain('review-said-no');
+});
+
 test('a review replaces neither the yes of the customer nor their proof', async () => {
   const about = await pair();
   const reviewId = await requested(about);

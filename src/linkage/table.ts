@@ -49,5 +49,8 @@ export const matchReview = pgTable(
       .on(table.requestedAt)
       .where(sql`answered_at is null`),
     index('match_review_id').on(table.id),
+    index('match_review_pair')
+      .on(table.customerRef, table.identityRef)
+      .where(sql`answer is not null`),
   ],
 );
