@@ -167,7 +167,7 @@ describe('One-click unsubscribe (RFC 8058)', () => {
     });
     expect([answer.status, answer.body.errors.map(({ member }: any) => member)]).toEqual([
       404,
-      ['mails[0].subject', 'mails[2].subject'],
+      ['mails.0.subject', 'mails.2.subject'],
     ]);
     expect((await app.call('POST', '/v1/subjects/lookup', { body: { identifier: 'crm:nobody-1' } })).status).toBe(404);
     for (const [mail, code] of [

@@ -30,16 +30,16 @@ export const mintUnsubscribeHeaders = async (deps: PortalDeps, caller: Caller, m
   const catalogue = await deps.catalogue();
   mails.forEach(({ purpose: id, scope }, index) => {
     const purpose = catalogue.purposes.get(id);
-    if (!purpose) throw new PurposeUnknown(`mails[${index}].purpose`);
+    if (!purpose) throw new PurposeUnknown(`mails.${index}.purpose`);
     const problem = scopeProblem(catalogue, purpose, scope);
-    if (problem) throw new ScopeUnknown(`mails[${index}].scope.${problem.dimension}`, problem.rule);
+    if (problem) throw new ScopeUnknown(`mails.${index}.scope.${problem.dimension}`, problem.rule);
   });
   const ids = await idsOf(
     deps,
     caller,
-    mails.map(({ subject }, index) => ({ subject, member: `mails[${index}].subject` })),
+    mails.map(({ subject }, index) => ({ subject, member: `mails.${index}.subject` })),
   );
-  const unknown = ids.flatMap((id, index) => (id === undefined ? [`mails[${index}].subject`] : []));
+  const unknown = ids.flatMap((id, index) => (id === undefined ? [`mails.${index}.subject`] : []));
   if (unknown.length > 0) throw new PeopleUnknown(unknown);
   return mails.map(({ purpose, scope }, index) => {
     const link = `${deps.baseUrl}/u/${deps.capabilities.sealNo({ subjectId: ids[index]!, purpose, scope })}`;
