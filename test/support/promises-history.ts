@@ -846,7 +846,8 @@ export const play = async (stage: Stage, steps: readonly Told[]): Promise<void> 
     const passed = at();
     // What a dying instance left of a merge is completed by the others.
     await completeMerges(b.deps);
-    model.completeMerges();
+    // What comes back with the identifiers is not by the step that follows.
+    if (model.completeMerges()) before = await askAll(b, questions);
     await act(step);
     count(tally, 'steps');
 

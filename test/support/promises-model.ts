@@ -363,8 +363,12 @@ export const createModel = (world: { now(): number; catalogue(): Catalogue; forb
       for (const link of links) if (link.customerPerson === two || link.accountPerson === two) link.status = 'over';
     },
     hasMerged: (): boolean => merges > 0,
-    /** What a merge left behind is completed. */
-    completeMerges: (): void => adrift.clear(),
+    /** What a merge left behind is completed; answers whether there was anything. */
+    completeMerges: (): boolean => {
+      const were = adrift.size > 0;
+      adrift.clear();
+      return were;
+    },
     prove: (customer: string, account: string): void => {
       order++;
       proofs.push({ account, person: personOf(customer) });
