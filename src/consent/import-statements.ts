@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto';
 import { liesAhead } from '../kernel/clock.ts';
 import { AppError } from '../kernel/errors.ts';
+import { derivedUuid } from '../kernel/ids.ts';
 import type { Catalogue, Language, Purpose } from '../policies/index.ts';
 import type { Change, SubjectState } from '../subjects/index.ts';
 import { answersFor, everything, overrides, recordedAct, within, type Answers, type Scope } from './answers.ts';
@@ -150,7 +150,7 @@ export const judgeImported = (
 
 /**
  * The id of a statement: the same for the same person, source and content, so that a file read twice, or two that overlap, add nothing twice.
- * `person` is a blind index: a keyed hash that nobody outside can compute, and so neither this one. UUIDv8 (RFC 9562 section 5.8). What is undated
+ * `person` is a blind index: a keyed hash that nobody outside can compute, and so neither this one. What is undated
  * is of the file that says it (`source`): a later file that says it again says it later.
  */
 export const importedEventId = (
@@ -173,9 +173,7 @@ export const importedEventId = (
     judged.notice?.version,
     judged.notice?.language,
   ]);
-  const hex = hash('sha256', content, 'hex');
-  const variant = ((Number.parseInt(hex[16]!, 16) & 0x3) | 0x8).toString(16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  return derivedUuid(content);
 };
 
 /**
