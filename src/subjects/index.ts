@@ -13,7 +13,7 @@ export {
   subjectPathSchema,
   uuidSchema,
 } from './schema.ts';
-export { claimMany, ownersOf, type Claim } from './register-many.ts';
+export { claimMany, ownersOf } from './register-many.ts';
 export * from './review-subjects.ts';
 export { completeMerges, moveIdentifiers, namespacesOfMany } from './move-identifiers.ts';
 export { birthMonth } from './table.ts';
