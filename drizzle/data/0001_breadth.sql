@@ -100,5 +100,6 @@ CREATE INDEX "confirmation_expires" ON "confirmation" USING brin ("expires_at");
 CREATE INDEX "mail_queue" ON "mail" USING btree ("next_attempt_at") WHERE sent_at is null;--> statement-breakpoint
 CREATE INDEX "match_review_open" ON "match_review" USING btree ("requested_at") WHERE answered_at is null;--> statement-breakpoint
 CREATE INDEX "match_review_id" ON "match_review" USING btree ("id");--> statement-breakpoint
+CREATE INDEX "match_review_pair" ON "match_review" USING btree ("customer_ref","identity_ref") WHERE answer is not null;--> statement-breakpoint
 CREATE INDEX "subject_state_merged" ON "subject_state" USING btree ("merged_into") WHERE merged_into is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "client_outside" ON "client" USING btree ("issuer","external_id");

@@ -3,7 +3,7 @@ export { consentStatus, type ConsentStatus } from './consent-status.ts';
 export { isInformedOf, recordInformed } from './informed.ts';
 export { methods } from './commit-events.ts';
 export { answersAsOf, readEvent } from './read-history.ts';
-export { type Consequence, type GroundEnded, type Method, type NewEvent, type RecordedEvent } from './commit-events.ts';
+export { type Consequence, type GroundEnded, type NewEvent, type RecordedEvent } from './commit-events.ts';
 export { NoSaidAlready } from './errors.ts';
 export { isRecordedAlready, type ConsentDeps } from './record-event.ts';
 export { confirmConsent } from './confirm-consent.ts';
