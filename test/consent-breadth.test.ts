@@ -146,6 +146,35 @@ test('where the mailbox is not the person’s identifier, it must be named', asy
   expect(await mayMail('crm:form')).toBe(true);
 });
 
+test('a code proves something only in the mailbox of whoever the yes is of; one that was nobody’s is theirs from then on', async () => {
+  await ok(
+    post('/v1/subjects', { identifiers: [{ identifier: 'crm:ines' }, { identifier: 'email:ines@example.org' }] }),
+  );
+  await ok(post('/v1/subjects', { identifiers: [{ identifier: 'email:max@example.org' }] }));
+  expect(await refused(toNewsletter('crm:ines', { confirmAt: 'email:max@example.org' }))).toBe(
+    'consent.confirmation-unavailable',
+  );
+  const family = { identifiers: [{ identifier: 'crm:shares' }, { identifier: 'email:all@example.org', shared: true }] };
+  await ok(post('/v1/subjects', family));
+  expect(await refused(toNewsletter('crm:shares', { confirmAt: 'email:all@example.org' }))).toBe(
+    'consent.confirmation-unavailable',
+  );
+  const { event } = await ok(toNewsletter('crm:ines', { confirmAt: 'email:new.ines@example.org' }));
+  const lookedUp = () =>
+    app.call('POST', '/v1/subjects/lookup', { body: { identifier: 'email:new.ines@example.org' } });
+  expect((await lookedUp()).status).toBe(404);
+  await ok(confirm(event, codeIn((await smtp.nextMail('new.ines@example.org')).text)));
+  expect((await lookedUp()).body.subjectId).toBe(event.subjectId);
+});
+
+test('a mailbox that somebody else showed to be theirs in between confirms nothing for others', async () => {
+  const { event } = await ok(toNewsletter('crm:slow', { confirmAt: 'email:taken@example.org' }));
+  const code = codeIn((await smtp.nextMail('taken@example.org')).text);
+  await ok(post('/v1/subjects', { identifiers: [{ identifier: 'email:taken@example.org' }] }));
+  expect(await refused(confirm(event, code))).toBe('consent.confirmation-refused');
+  expect(await mayMail('crm:slow')).toBe(false);
+});
+
 test('what a colleague writes down is a yes with its evidence, and none without', async () => {
   const heard = { method: 'phone', scope: { channel: 'email' } };
   expect(await refused(say('crm:paper', 'newsletter', heard))).toBe('consent.evidence-missing');
@@ -163,7 +192,9 @@ test('a child’s own yes waits for a guardian; a guardian’s yes by mail count
   const guardian = { confirmAt: 'email:parent@example.org' };
   expect(await refused(say('crm:child', 'profile-enrichment', { guardian }))).toBe('consent.guardian-not-needed');
   const month = born.toString();
-  expect((await app.call('PUT', `/v1/subjects/${subjectId}/birth-month`, { body: { month } })).status).toBe(204);
+  const tell = (told: string) => app.call('PUT', `/v1/subjects/${subjectId}/birth-month`, { body: { month: told } });
+  expect(await refused(tell('2099-01'))).toBe('consent.birth-month-ahead');
+  expect((await tell(month)).status).toBe(204);
 
   const own = await ok(say('crm:child', 'profile-enrichment'));
   expect(await mayKeep('crm:child')).toBe(false);
@@ -171,6 +202,10 @@ test('a child’s own yes waits for a guardian; a guardian’s yes by mail count
   expect(own.event.by).toBe('self');
 
   expect(await refused(say('crm:child', 'profile-enrichment', { guardian: {} }))).toBe('consent.guardian-unverified');
+  const theirs = { identifiers: [{ identifier: 'email:child@example.org' }] };
+  await ok(post(`/v1/subjects/${subjectId}/identifiers`, theirs));
+  const itself = { guardian: { confirmAt: 'email:child@example.org' } };
+  expect(await refused(say('crm:child', 'profile-enrichment', itself))).toBe('consent.guardian-unverified');
   const { event } = await ok(say('crm:child', 'profile-enrichment', { guardian }));
   expect(event).toMatchObject({ answer: 'pending', by: 'guardian' });
   expect(await mayKeep('crm:child')).toBe(false);

@@ -3,6 +3,7 @@ CREATE TABLE "confirmation" (
 	"id" uuid NOT NULL,
 	"attempts_left" integer NOT NULL,
 	"expires_at" timestamp with time zone NOT NULL,
+	"sealed_mailbox" "bytea",
 	CONSTRAINT "confirmation_subject_id_id_pk" PRIMARY KEY("subject_id","id")
 );
 --> statement-breakpoint

@@ -12,6 +12,7 @@ import {
 } from '../subjects/index.ts';
 import { pruned, type Answer, type Answers } from './answers.ts';
 import { comingOfAge, consentAge } from './coming-of-age.ts';
+import { BirthMonthAhead } from './errors.ts';
 import { consentRevision } from './table.ts';
 
 /** Which of the recorded birth months counts, so that a change can see whether it was told anew meanwhile. */
@@ -67,7 +68,7 @@ export const narrowByAge = (answers: Answers, month: string, catalogue: Catalogu
 
 /**
  * Records in which month a person was born (`YYYY-MM`): the month, not the day, is all that Art. 8 GDPR needs (Art. 5(1)(c)). What is already recorded
- * is looked at again under it. Errors: SubjectNotFound, SubjectErased.
+ * is looked at again under it. Errors: BirthMonthAhead, SubjectNotFound, SubjectErased.
  */
 export const recordBirthMonth = async (
   deps: SubjectDeps,
@@ -76,6 +77,8 @@ export const recordBirthMonth = async (
   input: { subjectId: string; month: string },
 ): Promise<void> => {
   const { month } = input;
+  const thisMonth = deps.clock.now().toZonedDateTimeISO('UTC').toPlainDate().toPlainYearMonth();
+  if (Temporal.PlainYearMonth.compare(month, thisMonth) > 0) throw new BirthMonthAhead();
   const found = await deps.reader.state(input.subjectId);
   if (found.version === 0) throw new SubjectNotFound('subjectId');
   const { subjectId } = await throughAliases(deps, found);

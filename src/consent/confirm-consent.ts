@@ -1,6 +1,14 @@
+import { unseal } from '../kernel/crypto/key-encryption.ts';
 import { isCode, oneTimeCode } from '../kernel/crypto/one-time-code.ts';
 import type { Catalogue, Language } from '../policies/index.ts';
-import { throughAliases, type Caller } from '../subjects/index.ts';
+import {
+  blindIndex,
+  IdentifiersOfTwoSubjects,
+  parseIdentifier,
+  registerSubject,
+  throughAliases,
+  type Caller,
+} from '../subjects/index.ts';
 import { birthMonthId } from './birth-month.ts';
 import { answersFor, type Answers } from './answers.ts';
 import { commitEvents, recordedEvent, type Method, type NewEvent, type RecordedEvent } from './commit-events.ts';
@@ -13,6 +21,24 @@ export const isWaiting = (answers: Answers, pending: { id: string; purpose: stri
   answersFor(answers, pending.purpose).some(
     ({ act, id, until }) => act === 'pending' && id === pending.id && until !== undefined && until > at,
   );
+
+/** Who types the code reads the mailbox: it is theirs from now on, unless somebody else has shown the same in between. Throws ConfirmationRefused. */
+const claimMailbox = async (
+  deps: ConsentDeps,
+  caller: Caller,
+  catalogue: Catalogue,
+  { subjectId, eventId, sealed }: { subjectId: string; eventId: string; sealed: Buffer },
+): Promise<void> => {
+  const key = (await deps.keys.subjectKeys([subjectId])).get(subjectId);
+  if (!key) throw new ConfirmationRefused();
+  const mailbox = parseIdentifier(unseal(key, sealed, `confirm:${eventId}`).toString(), catalogue, 'confirmAt');
+  const reference = { ...mailbox, blindIndex: blindIndex(deps.secrets.blindIndex.key, mailbox) };
+  try {
+    await registerSubject(deps, caller, { subjectId, references: [reference] });
+  } catch (error) {
+    throw error instanceof IdentifiersOfTwoSubjects ? new ConfirmationRefused() : error;
+  }
+};
 
 /**
  * The second step of a double opt-in: the person typed the code from the mail, which makes the pending yes a yes of this moment. The same code
@@ -27,9 +53,10 @@ export const confirmConsent = async (
 ): Promise<RecordedEvent> => {
   const { subjectId, eventId } = input;
   const now = microseconds(deps.clock.now());
-  const [open] = await deps.database.query<{ id: string }>(
+  const [open] = await deps.database.query<{ sealedMailbox: Buffer | null }>(
     `update confirmation set attempts_left = attempts_left - 1
-     where subject_id = $1 and id = $2 and attempts_left > 0 and expires_at > $3 returning id`,
+     where subject_id = $1 and id = $2 and attempts_left > 0 and expires_at > $3
+     returning sealed_mailbox as "sealedMailbox"`,
     [subjectId, eventId, now.toString()],
   );
   if (!open || !isCode(input.code, oneTimeCode(deps.secrets.codes.key, `confirm:${eventId}`)))
@@ -39,6 +66,9 @@ export const confirmConsent = async (
   const pending = await readEvent(deps.database, subjectId, eventId);
   const purpose = catalogue.purposes.get(pending.purpose);
   if (!purpose || purpose.retired) throw new ConfirmationRefused();
+
+  if (open.sealedMailbox)
+    await claimMailbox(deps, caller, catalogue, { subjectId, eventId, sealed: open.sealedMailbox });
 
   const isGuardian = pending.by === 'guardian';
   const terms = await termsOfYes(deps, catalogue, purpose, {

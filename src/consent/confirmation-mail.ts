@@ -17,7 +17,7 @@ const words: Record<Language, Words> = {
         ? `Ein Kind hat Ihre Adresse angegeben: ${controller} bittet Sie als sorgeberechtigte Person um Ihr Ja zu „${purpose.title.de}“.`
         : `Jemand hat mit dieser Adresse bei ${controller} Ja gesagt zu „${purpose.title.de}“.`,
       purpose.notices.at(-1)!.summary.de,
-      `Waren Sie das, und bleibt es dabei? Dann geben Sie dort, wo Sie gefragt wurden, diesen Code ein:\n\n    ${code}`,
+      `${forChild ? 'Sind Sie einverstanden' : 'Waren Sie das, und bleibt es dabei'}? Dann geben Sie dort, wo ${forChild ? 'das Kind' : 'Sie'} gefragt ${forChild ? 'wurde' : 'wurden'}, diesen Code ein:\n\n    ${code}`,
       'Der Code gilt 48 Stunden. Sonst müssen Sie nichts tun: Ohne den Code gilt kein Ja, und wir schreiben Ihnen deswegen nicht noch einmal.',
     ],
   },
@@ -29,7 +29,7 @@ const words: Record<Language, Words> = {
         ? `Un enfant a indiqué votre adresse : ${controller} vous demande, en tant que titulaire de l’autorité parentale, votre oui à « ${purpose.title.fr} ».`
         : `Quelqu’un a dit oui à « ${purpose.title.fr} » auprès de ${controller} avec cette adresse.`,
       purpose.notices.at(-1)!.summary.fr,
-      `Était-ce vous, et le maintenez-vous ? Saisissez alors ce code là où la question vous a été posée :\n\n    ${code}`,
+      `${forChild ? 'Êtes-vous d’accord ? Saisissez alors ce code là où la question a été posée à l’enfant' : 'Était-ce vous, et le maintenez-vous ? Saisissez alors ce code là où la question vous a été posée'} :\n\n    ${code}`,
       'Le code est valable 48 heures. Sinon, vous n’avez rien à faire : sans le code, aucun oui ne compte et nous ne vous écrirons plus à ce sujet.',
     ],
   },
@@ -41,7 +41,7 @@ const words: Record<Language, Words> = {
         ? `Un minore ha indicato il Suo indirizzo: ${controller} Le chiede, come persona che esercita la responsabilità genitoriale, il Suo sì a «${purpose.title.it}».`
         : `Qualcuno ha detto sì a «${purpose.title.it}» presso ${controller} con questo indirizzo.`,
       purpose.notices.at(-1)!.summary.it,
-      `È stata Lei, o è stato Lei, e lo conferma? Allora inserisca questo codice dove Le è stata posta la domanda:\n\n    ${code}`,
+      `${forChild ? 'È d’accordo? Allora inserisca questo codice dove la domanda è stata posta al minore' : 'È stata Lei, o è stato Lei, e lo conferma? Allora inserisca questo codice dove Le è stata posta la domanda'}:\n\n    ${code}`,
       'Il codice vale 48 ore. Altrimenti non deve fare nulla: senza il codice nessun sì è valido e non Le scriveremo più per questo.',
     ],
   },
@@ -53,7 +53,7 @@ const words: Record<Language, Words> = {
         ? `A child has given your address: ${controller} asks you, as a parent or guardian, for your yes to “${purpose.title.en}”.`
         : `Somebody said yes to “${purpose.title.en}” at ${controller} with this address.`,
       purpose.notices.at(-1)!.summary.en,
-      `Was it you, and do you mean it? Then type this code where you were asked:\n\n    ${code}`,
+      `${forChild ? 'Do you agree? Then type this code where the child was asked' : 'Was it you, and do you mean it? Then type this code where you were asked'}:\n\n    ${code}`,
       'The code is good for 48 hours. Otherwise you need not do anything: without the code no yes counts, and we shall not write to you about it again.',
     ],
   },

@@ -140,7 +140,7 @@ export class GuardianUnverified extends AppError {
     super(
       'consent.guardian-unverified',
       'unprocessable',
-      "guardian.confirmAt must name the guardian's mailbox, or evidence must say how the guardian was seen (in person, by phone, on paper)",
+      "guardian.confirmAt must name the guardian's mailbox, which is not the child's own, or evidence must say how the guardian was seen (in person, by phone, on paper)",
       { member: 'guardian' },
     );
   }
@@ -174,5 +174,11 @@ export class MergeWithItself extends AppError {
 export class MergeOfRestricted extends AppError {
   constructor() {
     super('subjects.merge-of-restricted', 'conflict', 'a restricted record cannot be merged until the case is settled');
+  }
+}
+
+export class BirthMonthAhead extends AppError {
+  constructor() {
+    super('consent.birth-month-ahead', 'unprocessable', 'month lies in the future', { member: 'month' });
   }
 }

@@ -184,6 +184,30 @@ const mailboxOf = (
   return mailbox;
 };
 
+/**
+ * Whether a mailbox is known to be the person's. A code proves something only where it goes to whoever the answer is said to be of: not to somebody else,
+ * not to a family at once, and a guardian's not to the child. Throws ConfirmationUnavailable, GuardianUnverified.
+ */
+const isOwnMailbox = async (
+  deps: ConsentDeps,
+  mailbox: Reference,
+  who: { reference: Reference | undefined; known: SubjectState | undefined; isGuardian: boolean },
+): Promise<boolean> => {
+  const { sides } = await deps.reader.sides([{ blindIndex: mailbox.blindIndex, purpose: everything }]);
+  const { subjectId, shared } = sides[0]!;
+  const isTheirs =
+    mailbox.blindIndex === who.reference?.blindIndex || (subjectId !== null && subjectId === who.known?.subjectId);
+  if (who.isGuardian) {
+    if (isTheirs) throw new GuardianUnverified();
+    return true;
+  }
+  if (shared)
+    throw new ConfirmationUnavailable('confirmAt', 'is shared by several people, so nobody can confirm by it');
+  if (!isTheirs && subjectId !== null)
+    throw new ConfirmationUnavailable('confirmAt', 'must be a mailbox of the person, or of nobody yet');
+  return isTheirs;
+};
+
 /** Whether the person's own no to exactly this is no older than `since`, and nothing but noes came after it. */
 const isSaidSince = (answers: Answers, { purpose, scope }: EventInput, since: Temporal.Instant): boolean => {
   const all = answersFor(answers, purpose);
@@ -257,9 +281,10 @@ const confirmationRows = (
     purpose: Purpose;
     now: Temporal.Instant;
     endsAt: Temporal.Instant;
+    isOwn: boolean;
   },
 ): Row[] => {
-  const { mailbox, key, event, purpose, now, endsAt } = about;
+  const { mailbox, key, event, purpose, now, endsAt, isOwn } = about;
   const content = confirmationMail({
     to: formatIdentifier(mailbox).slice('email:'.length),
     language: (languages as readonly string[]).includes(event.notice?.language ?? '')
@@ -271,7 +296,12 @@ const confirmationRows = (
     forChild: event.rank === 'guardian',
   });
   return [
-    row(confirmation, { id: event.id, attemptsLeft: confirmationAttempts, expiresAt: endsAt.toString() }),
+    row(confirmation, {
+      id: event.id,
+      attemptsLeft: confirmationAttempts,
+      expiresAt: endsAt.toString(),
+      ...(isOwn ? {} : { sealedMailbox: seal(key, Buffer.from(formatIdentifier(mailbox)), `confirm:${event.id}`) }),
+    }),
     row(mail, mailValues(key, { id: event.id, kind: 'confirm-consent', content, now, endsAt })),
   ];
 };
@@ -311,6 +341,8 @@ export const recordEvent = async (
     throw new PurposeUnknown();
   if (purpose && input.action === 'give') assertMayAgree(purpose, input.scope, known);
   const mailbox = purpose && mailboxOf(deps, caller, catalogue, input, purpose);
+  const isOwn =
+    mailbox && (await isOwnMailbox(deps, mailbox, { reference, known, isGuardian: input.guardian !== undefined }));
   if (mailbox) {
     const { granted } = await deps.takeTokens(`confirm:${mailbox.blindIndex}`, 1, confirmationsPerDay, 86_400);
     if (granted === 0) throw new TooManyConfirmations();
@@ -345,7 +377,7 @@ export const recordEvent = async (
       policyDigest: catalogue.digest,
     };
     const owed = mailbox
-      ? confirmationRows(deps, catalogue, { mailbox, key: key!, event, purpose: purpose!, now, endsAt })
+      ? confirmationRows(deps, catalogue, { mailbox, key: key!, event, purpose: purpose!, now, endsAt, isOwn: isOwn! })
       : [];
 
     const recorded = await deps.writer.change(

@@ -119,7 +119,7 @@ const birthMonthRoute = createRoute({
   tags: ['Subjects'],
   security: [{ oauth2: ['subjects:write'] }],
   request: { params: subjectPathSchema, body: { required: true, content: json(birthMonthSchema) } },
-  responses: { 204: { description: 'Recorded' }, ...problems(404, 409) },
+  responses: { 204: { description: 'Recorded' }, ...problems(404, 409, 422) },
 });
 
 const standingRoute = createRoute({

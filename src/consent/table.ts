@@ -69,6 +69,8 @@ export const confirmation = pgTable(
     id: uuid('id').notNull(),
     attemptsLeft: integer('attempts_left').notNull(),
     expiresAt: instant('expires_at').notNull(),
+    /** The mailbox that the right code shows to be the person's own, sealed under their key; null where it is known to be, or a guardian's. */
+    sealedMailbox: bytea('sealed_mailbox'),
   },
   (table) => [
     primaryKey({ columns: [table.subjectId, table.id] }),
