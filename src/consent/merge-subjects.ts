@@ -31,7 +31,7 @@ const assertNoAccount = async (deps: ConsentDeps, catalogue: Catalogue, subjectI
 /**
  * Makes the record known by `other` an alias of `subjectId` (DESIGN section 8): every no of either survives, a yes only where both gave it. First the
  * surviving record is narrowed to what both permit, then the other one becomes an alias on the very version that was taken over, and last its
- * identifiers move; whatever dies in between permits less, and the same call, or the sweep, completes it. Proofs of control are not
+ * identifiers move; whatever dies in between permits less, and the sweep completes it. Proofs of control are not
  * inherited, and links of the merged record end.
  * Errors: SubjectNotFound, MergeWithItself, MergeNotForAccounts, MergeOfRestricted, SubjectErased, SubjectContended, and those of `refer`.
  */
@@ -59,7 +59,8 @@ export const mergeSubjects = async (
       if (one.erasedAt) throw new SubjectErased();
       if (one.restrictedAt) throw new MergeOfRestricted();
     }
-    if (state.mergedInto !== null || other.mergedInto !== null) break;
+    // Somebody merged one of them in between: who they are now is found anew.
+    if (state.mergedInto !== null || other.mergedInto !== null) return mergeSubjects(deps, caller, catalogue, input);
     const born = await youngerBirthMonth(deps, state, other);
     const narrowed = await deps.writer.change(
       subjectId,

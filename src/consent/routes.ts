@@ -102,7 +102,7 @@ const mergeRoute = createRoute({
   operationId: 'mergeSubjects',
   summary: 'Make another record of the same person an alias of this one',
   description:
-    'Every no of either survives, a yes only where both gave it; links and proofs of control are not taken over. A repeated call completes what was interrupted.',
+    'Every no of either survives, a yes only where both gave it; links end and proofs of control are not taken over. What was interrupted is completed by itself.',
   tags: ['Subjects'],
   security: [{ oauth2: ['subjects:write'] }],
   request: { params: subjectPathSchema, body: { required: true, content: json(mergeInputSchema) } },
