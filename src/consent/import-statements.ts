@@ -95,6 +95,23 @@ const proofOf = (
   }
 };
 
+const saysNo = (decision: ImportedStatement['decision']): boolean => decision !== 'given' && decision !== 'informed';
+
+/**
+ * Whether anybody can have said this, whoever and whenever. Pure. Throws PurposeUnknown, ScopeUnknown, NotOfThisBasis.
+ */
+export const assertSayable = (
+  catalogue: Catalogue,
+  { purpose: id, scope, decision }: Pick<ImportedStatement, 'purpose' | 'scope' | 'decision'>,
+): void => {
+  const purpose = catalogue.purposes.get(id);
+  if (!purpose && !(saysNo(decision) && id === everything)) throw new PurposeUnknown();
+  if (purpose) assertScope(purpose, scope, catalogue);
+  const byConsent = purpose?.legalBasis === 'consent';
+  if ((decision === 'informed' && byConsent) || (decision === 'given' && !byConsent && Object.keys(scope).length === 0))
+    throw new NotOfThisBasis(id);
+};
+
 /**
  * What a statement of an import means. A no always counts, at the latest from now on; a yes, or that somebody was told, only with its
  * moment, its evidence and a notice of ours that was there at that moment: else it is `unproven`. Pure.
@@ -107,13 +124,8 @@ export const judgeImported = (
   now: Temporal.Instant,
 ): Judged => {
   const { decision, scope } = statement;
-  const isNo = decision !== 'given' && decision !== 'informed';
+  assertSayable(catalogue, statement);
   const purpose = catalogue.purposes.get(statement.purpose);
-  if (!purpose && !(isNo && statement.purpose === everything)) throw new PurposeUnknown();
-  if (purpose) assertScope(purpose, scope, catalogue);
-  const byConsent = purpose?.legalBasis === 'consent';
-  if ((decision === 'informed' && byConsent) || (decision === 'given' && !byConsent && Object.keys(scope).length === 0))
-    throw new NotOfThisBasis(statement.purpose);
   const stated = statement.occurredAt === undefined ? undefined : floored(Temporal.Instant.from(statement.occurredAt));
   const about = {
     purpose: statement.purpose,
@@ -125,7 +137,7 @@ export const judgeImported = (
     policyDigest: catalogue.digest,
     words: statement.evidence,
   };
-  if (isNo) {
+  if (saysNo(decision)) {
     const undated = stated === undefined || liesAhead(stated, now);
     return {
       ...about,

@@ -10,6 +10,7 @@ export { confirmConsent } from './confirm-consent.ts';
 export { dialogue, dialogueStatus } from './dialogue-status.ts';
 export {
   commitImported,
+  assertSayable,
   importedEventId,
   isSaidAlready,
   judgeImported,

@@ -94,17 +94,20 @@ export const readBatch = (
     }
     const ordered = [...references.values()];
     const person = (ordered.find(tellsApart) ?? ordered[0]!).blindIndex;
-    try {
-      const events = new Map<string, PlannedEvent>();
-      for (const statement of entry.said.statements) {
+    const events = new Map<string, PlannedEvent>();
+    const unsayable = new Set<string>();
+    for (const statement of entry.said.statements) {
+      try {
         const judged = judgeImported(catalogue, system, statement, now);
         const id = importedEventId(source, person, judged, statement);
         events.set(id, { id, judged });
+      } catch (error) {
+        // It alone is left out: a no beside it must not be lost.
+        unsayable.add(says(error));
       }
-      batch.named.push({ line, references: ordered, events: [...events.values()] });
-    } catch (error) {
-      report(says(error), true);
     }
+    if (unsayable.size > 0) report([...unsayable].join('; '), events.size === 0);
+    if (events.size > 0) batch.named.push({ line, references: ordered, events: [...events.values()] });
   }
   return batch;
 };
