@@ -1,7 +1,18 @@
 import { z } from 'zod';
+import { assertSayable } from '../consent/index.ts';
+import { AppError } from '../kernel/errors.ts';
 import { languages, type Catalogue, type Language } from '../policies/index.ts';
 import { MappingWrong } from './errors.ts';
-import { decisions, meanings, type CsvFormat, type Meaning, type Rule, type StandsFor } from './formats/format.ts';
+import {
+  columnsOf,
+  decisions,
+  isColumn,
+  meanings,
+  type CsvFormat,
+  type Meaning,
+  type Rule,
+  type StandsFor,
+} from './formats/format.ts';
 
 const header = z.string().trim().min(1);
 const standsFor = z.strictObject({
@@ -76,12 +87,49 @@ const usually: Record<Meaning, readonly StandsFor[]> = {
   'consent-withdrawn': [{ purpose: 'newsletter', scope: {} }],
 };
 
-/** A rule that knows what it stands for. */
-export type BoundRule = Omit<Rule, 'meaning'> & { standsFor: readonly StandsFor[] };
+/** A rule that knows what it stands for. `own`: of the mapping, not of the format. */
+export type BoundRule = Omit<Rule, 'meaning'> & { standsFor: readonly StandsFor[]; own: boolean };
+
+/** What the format names may not have been exported; what the mapping names and is not there is misspelt, and a no would be lost. */
+const assertThere = (headers: readonly string[], columns: readonly string[]): void => {
+  for (const column of columns)
+    if (!headers.some((header) => isColumn(column, header)))
+      throw new MappingWrong(`the mapping names a column "${column}", which the file does not have`);
+};
+
+const ownColumns = ({ columns }: Mapping): string[] =>
+  columns.flatMap(({ column, occurredAt, evidence = [] }) => [
+    column,
+    ...(occurredAt === undefined ? [] : [occurredAt]),
+    ...evidence,
+  ]);
+
+const languageColumns = ({ notices }: Mapping): string[] =>
+  Object.values(notices).flatMap(({ languageColumn }) => languageColumn ?? []);
 
 /**
- * The rules of a format and of the mapping that speak of these headers (small letters), bound to purposes. Throws MappingWrong where one
- * stands for what the policy set does not have: else a no would be lost without a word.
+ * The headers of a file, in small letters and by the names that the mapping gives them. Throws MappingWrong where it names one that is not
+ * there, or gives a name that nobody reads or that another column has.
+ */
+export const renamed = (format: CsvFormat, mapping: Mapping, fileHeaders: readonly string[]): string[] => {
+  const found = fileHeaders.map((name) => name.toLowerCase());
+  assertThere(found, Object.keys(mapping.headers));
+  const names = new Map(Object.entries(mapping.headers).map(([from, to]) => [from.toLowerCase(), to.toLowerCase()]));
+  const nameOf = (name: string): string => names.get(name) ?? name;
+  const read = [...columnsOf(format), ...ownColumns(mapping), ...languageColumns(mapping)];
+  for (const [from, to] of Object.entries(mapping.headers)) {
+    if (!read.some((column) => isColumn(column, to.toLowerCase())))
+      throw new MappingWrong(`headers gives column "${from}" the name "${to}", which nothing reads`);
+    if (new Set(found.filter((name) => nameOf(name) === to.toLowerCase())).size > 1)
+      throw new MappingWrong(`headers leaves two columns the name "${to}": only one of them would be read`);
+  }
+  return found.map(nameOf);
+};
+
+/**
+ * The rules of a format and of the mapping that speak of these headers (small letters), bound to purposes. Throws MappingWrong where the
+ * mapping names a column that is not there, or one stands for what nobody can have said under the policy set: else a no would be lost
+ * without a word.
  */
 export const bindRules = (
   format: CsvFormat,
@@ -93,42 +141,37 @@ export const bindRules = (
     ...format.rules.map(({ meaning, ...rule }) => ({
       ...rule,
       standsFor: mapping.means[meaning] ?? usually[meaning],
-      meaning,
+      own: false,
     })),
     ...mapping.columns.map(({ answers, occurredAt, evidence, ...rule }) => ({
       ...rule,
       standsFor: answers,
+      own: true,
       ...(occurredAt === undefined ? {} : { occurredAt: [occurredAt] }),
       ...(evidence === undefined ? {} : { evidence }),
     })),
   ];
-  const present = rules.flatMap((rule) => {
-    const name = rule.column.toLowerCase();
-    if (!name.endsWith('*')) return headers.includes(name) ? [rule] : [];
-    return headers.filter((one) => one.startsWith(name.slice(0, -1))).map((column) => ({ ...rule, column }));
-  });
-  for (const { column, standsFor: answers } of present)
-    for (const { purpose, scope } of answers) assertStands(catalogue, column, purpose, scope);
+  assertThere(headers, [...ownColumns(mapping), ...languageColumns(mapping)]);
   for (const purpose of Object.keys(mapping.notices)) assertNotice(catalogue, mapping, purpose);
-  return present;
+  return rules.flatMap((rule) => {
+    const columns = new Set(headers.filter((header) => isColumn(rule.column, header)));
+    if (columns.size > 0) for (const answer of rule.standsFor) assertStands(catalogue, rule, answer);
+    return [...columns].map((column) => ({ ...rule, column }));
+  });
 };
 
-const assertStands = (catalogue: Catalogue, column: string, id: string, scope: StandsFor['scope']): void => {
-  if (id === '*') return;
-  const purpose = catalogue.purposes.get(id);
-  const say = (what: string) =>
-    new MappingWrong(`column "${column}" stands for ${what}; say in --map what it stands for (means, columns)`);
-  if (!purpose) throw say(`the purpose "${id}", which the policy set does not have`);
-  for (const [dimension, value] of Object.entries(scope)) {
-    const values = dimension === 'platform' ? [...catalogue.platforms.keys()] : valuesOf(purpose, dimension);
-    if (!values.includes(value)) throw say(`"${dimension}: ${value}", which the purpose "${id}" does not have`);
+const assertStands = (catalogue: Catalogue, { column, decision }: BoundRule, { purpose, scope }: StandsFor): void => {
+  try {
+    assertSayable(catalogue, { purpose, scope, decision });
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    const narrowed = Object.entries(scope).map(([dimension, value]) => ` ${dimension}: ${value}`);
+    const what = `"${decision}" of "${purpose}"${narrowed.join()}`;
+    throw new MappingWrong(
+      `column "${column}" cannot stand for ${what}: ${error.message}; say in --map what it stands for (means, columns)`,
+    );
   }
 };
-
-const valuesOf = (purpose: { values: object }, dimension: string): string[] =>
-  ((purpose.values as Record<string, (string | { id: string })[] | undefined>)[dimension] ?? []).map((value) =>
-    typeof value === 'string' ? value : value.id,
-  );
 
 const assertNotice = (catalogue: Catalogue, { notices }: Mapping, id: string): void => {
   const purpose = catalogue.purposes.get(id);

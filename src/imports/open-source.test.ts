@@ -186,34 +186,36 @@ test('a mapping: headers in another language, national numbers, own columns, a n
   });
 });
 
+const noToNews = { says: 'flag', decision: 'refused', answers: [{ purpose: 'newsletter' }] };
+
 test.each([
   [
     'a column that is missing',
     'mailchimp',
     'Email,Name\na@example.org,A',
     {},
-    /this is no Mailchimp.*"Email Address"; it has: email, name/,
+    /this is no Mailchimp.*"Email Address"; it has 2 column\(s\), none of which this format knows/,
   ],
   [
     'a column of the mapping that is missing',
     'hubspot',
     'Email\na@example.org',
     { notices: { newsletter: { version: 1, languageColumn: 'Sprache' } } },
-    /column "Sprache" is missing/,
+    /column "Sprache", which the file does not have/,
   ],
   [
     'a purpose that does not exist',
     'civicrm',
     'Email,Do Not Trade\na@example.org,1',
     { means: { 'do-not-trade': [{ purpose: 'nonsense' }] } },
-    /"nonsense", which the policy set does not have/,
+    /"Do Not Trade" cannot stand for "refused" of "nonsense": purpose is not one/,
   ],
   [
     'a scope that does not exist',
     'civicrm',
     'Email,Do Not Trade\na@example.org,1',
     { means: { 'do-not-trade': [{ purpose: 'newsletter', scope: { channel: 'fax' } }] } },
-    /"channel: fax"/,
+    /"Do Not Trade" cannot stand for .*channel: fax.*: scope\.channel is not a value/,
   ],
   [
     'a notice that does not exist',
@@ -222,6 +224,76 @@ test.each([
     { notices: { newsletter: { version: 9, language: 'de' } } },
     /no notice of version 9/,
   ],
+  [
+    'an own column that is missing',
+    'civicrm',
+    'Email,Do Not Trade,Newsletter opt out\na@example.org,1,1',
+    { columns: [{ ...noToNews, column: 'Newsletter opt out 2' }] },
+    /column "Newsletter opt out 2", which the file does not have/,
+  ],
+  [
+    'an own column with a star that no column begins with',
+    'civicrm',
+    'Email,Do Not Trade,Opt out a\na@example.org,1,1',
+    { columns: [{ ...noToNews, column: 'Opted out *' }] },
+    /column "Opted out \*", which the file does not have/,
+  ],
+  [
+    'evidence in a column that is missing',
+    'civicrm',
+    'Email,Joined\na@example.org,2026-03-01',
+    { columns: [{ ...noToNews, decision: 'given', column: 'Join*', evidence: ['Joined by'] }] },
+    /column "Joined by", which the file does not have/,
+  ],
+  [
+    'a renamed column that is missing',
+    'civicrm',
+    'Email,Keine Mailings\na@example.org,1',
+    { headers: { 'Keine Mailing': 'Do Not Email' } },
+    /column "Keine Mailing", which the file does not have/,
+  ],
+  [
+    'a new name that nothing reads',
+    'civicrm',
+    'Email,Keine Mailings,Do Not Trade\na@example.org,1,1',
+    { headers: { 'Keine Mailings': 'Do Not Emial' } },
+    /"Keine Mailings" the name "Do Not Emial", which nothing reads/,
+  ],
+  [
+    'a new name that another column has',
+    'civicrm',
+    'Email,Do Not Email,Keine Mailings\na@example.org,,1',
+    { headers: { 'Keine Mailings': 'Do Not Email' } },
+    /two columns the name "Do Not Email"/,
+  ],
+  [
+    'an answer that its purpose cannot take',
+    'civicrm',
+    'Email,Do Not Trade,Told\na@example.org,1,1',
+    { columns: [{ ...noToNews, column: 'Told', decision: 'informed' }] },
+    /"Told" cannot stand for "informed" of "newsletter".*: purpose "newsletter" takes no answer of this kind/,
+  ],
+  [
+    'a yes to everything',
+    'civicrm',
+    'Email,Do Not Trade,Member\na@example.org,1,1',
+    { columns: [{ ...noToNews, column: 'Member', decision: 'given', answers: [{ purpose: '*' }] }] },
+    /"Member" cannot stand for "given" of "\*"/,
+  ],
+  [
+    'a platform for a purpose without platforms',
+    'civicrm',
+    'Email,Do Not Trade\na@example.org,1',
+    { means: { 'do-not-trade': [{ purpose: 'newsletter', scope: { platform: 'facebook' } }] } },
+    /scope\.platform is not a dimension/,
+  ],
+  [
+    'a file of another program',
+    'hubspot',
+    'Contact ID,Email,Do Not Email\n1,a@example.org,1',
+    {},
+    /none of its columns says anything in a HubSpot contact export/,
+  ],
   ['a time zone that does not exist', 'civicrm', 'Email\na@example.org', { timeZone: 'Mars/Olympus' }, /Mars\/Olympus/],
   ['another encoding', 'civicrm', Buffer.from('Email\nz\xfcrich@example.org', 'latin1'), {}, /is not utf-8/],
   ['nothing', 'civicrm', '', {}, /is empty/],
@@ -229,9 +301,33 @@ test.each([
   await expect(read(format, content, { map })).rejects.toThrow(message);
 });
 
+test('a file without a header line is refused without a word of what stands in it', async () => {
+  for (const [format, map] of [
+    ['mailchimp', {}],
+    ['hubspot', { columns: [{ ...noToNews, column: 'Opt out' }] }],
+  ] as const) {
+    const refused = await read(format, 'eva.muster@example.org,Eva,+41791234567\na@example.org,A,', { map }).then(
+      () => '',
+      (error: Error) => error.message,
+    );
+    expect(refused).toMatch(/^this is no .*; it has 3 column\(s\), none of which this format knows/);
+    expect(refused).not.toMatch(/eva|muster|4179/i);
+  }
+});
+
+test('own columns that are read make up for none of the format, and it is said that none is', async () => {
+  const path = join(folder, 'own.csv');
+  writeFileSync(path, 'Contact ID,Email,Do Not Email,Opt out\n1,a@example.org,1,1');
+  const map = mappingSchema.parse({ columns: [{ ...noToNews, column: 'Opt out' }] });
+  const source = await openSource(path, 'hubspot', map, 'crm', catalogue);
+  expect(source.warnings).toEqual([expect.stringMatching(/^none of the columns in which a HubSpot contact export/)]);
+  // A column of the format that was not exported is no mistake.
+  expect((await openSource(path, 'civicrm', map, 'crm', catalogue)).warnings).toHaveLength(1);
+});
+
 test('a quotation mark that is never closed ends the reading with the line at which it began', async () => {
-  const path = 'Contact ID,Email\n1,a@example.org\n2,"b@example.org\n3,c@example.org\n';
-  await expect(read('civicrm', path)).rejects.toThrow(/line 3: a quotation mark is never closed/);
+  const csv = 'Contact ID,Email,Do Not Email\n1,a@example.org,\n2,"b@example.org,\n3,c@example.org,\n';
+  await expect(read('civicrm', csv)).rejects.toThrow(/line 3: a quotation mark is never closed/);
 });
 
 test('an encoding that the mapping names is read', async () => {

@@ -3,12 +3,12 @@ import { basename } from 'node:path';
 import type { Catalogue } from '../policies/index.ts';
 import { FileWrong, MappingWrong } from './errors.ts';
 import { civicrm } from './formats/civicrm.ts';
-import type { CsvFormat } from './formats/format.ts';
+import { columnsOf, isColumn, type CsvFormat } from './formats/format.ts';
 import { hubspot } from './formats/hubspot.ts';
 import { mailchimp } from './formats/mailchimp.ts';
 import { readNdjsonLine } from './formats/ndjson.ts';
 import { suitecrm } from './formats/suitecrm.ts';
-import { bindRules, type Mapping } from './mapping.ts';
+import { bindRules, renamed, type Mapping } from './mapping.ts';
 import { inspectFile, openCsv, readLines, type FileRecord } from './read-file.ts';
 import { createRecordReader, type Said } from './read-record.ts';
 
@@ -26,6 +26,8 @@ export type Source = {
   path: string;
   format: string;
   title: string;
+  /** Whose columns are known, for people. */
+  versions?: string;
   size: number;
   /** SHA-256 over the file and over all that says how to read it: the same means the same import. */
   hash: Buffer;
@@ -43,6 +45,21 @@ const readEntries = async function* (
   read: (record: FileRecord) => Said | string,
 ): AsyncGenerator<Entry> {
   for await (const record of records) yield entryOf(record, 'problem' in record ? record.problem : read(record));
+};
+
+/** Throws FileWrong. A file without a header line has people in its first: of what stands there, only what the format knows is said. */
+const assertOfFormat = (format: CsvFormat, headers: readonly string[]): void => {
+  const isThere = (column: string): boolean => headers.some((header) => isColumn(column, header));
+  for (const group of format.required) {
+    if (group.some(isThere)) continue;
+    const needs = `${group.length === 1 ? 'a column is missing,' : 'it needs one column of'} ${group.map((column) => `"${column}"`).join(', ')}`;
+    const known = columnsOf(format).filter(isThere);
+    const has =
+      known.length === 0 ? 'none of which this format knows' : `of which this format knows ${known.join(', ')}`;
+    throw new FileWrong(
+      `this is no ${format.title}: ${needs}; it has ${headers.length} column(s), ${has} (its first line must name them)`,
+    );
+  }
 };
 
 /**
@@ -74,12 +91,17 @@ export const openSource = async (
   const csv = csvFormats.get(format === 'sugarcrm' ? 'suitecrm' : format);
   if (!csv) throw new FileWrong(`there is no format "${format}"; there are ${formats.join(', ')}`);
   const file = await openCsv(path, mapping.encoding);
-  const renamed = new Map(Object.entries(mapping.headers).map(([from, to]) => [from.toLowerCase(), to.toLowerCase()]));
-  const headers = file.headers.map((header) => renamed.get(header.toLowerCase()) ?? header.toLowerCase());
+  const headers = renamed(csv, mapping, file.headers);
+  assertOfFormat(csv, headers);
   const holdsNoYes = csv.holdsNoYes?.(basename(path), new Set(headers)) ?? false;
-  const rules = bindRules(csv, mapping, catalogue, headers).filter(
-    ({ decision }) => !holdsNoYes || (decision !== 'given' && decision !== 'informed'),
-  );
+  const bound = bindRules(csv, mapping, catalogue, headers);
+  // As another program's export it could still name people, and every no in it would be passed over.
+  if (bound.length === 0)
+    throw new FileWrong(`none of its columns says anything in a ${csv.title} (${csv.versions}): is it one?`);
+  const rules = bound.filter(({ decision }) => !holdsNoYes || (decision !== 'given' && decision !== 'informed'));
+  const warnings = csv.warnings?.(new Set(headers)) ?? [];
+  if (bound.every(({ own }) => own))
+    warnings.unshift(`none of the columns in which a ${csv.title} says yes or no is there, only those of the mapping`);
   const keepsNumbers = mapping.customerNumbers && catalogue.systems.get(system)?.identifiers.includes(system) === true;
   const read = createRecordReader({
     format: csv,
@@ -92,9 +114,10 @@ export const openSource = async (
     path,
     format,
     title: csv.title,
+    versions: csv.versions,
     size,
     hash,
-    warnings: csv.warnings?.(new Set(headers)) ?? [],
+    warnings,
     entries: () => readEntries(file.records(), (record) => read((record as { cells: string[] }).cells)),
   };
 };

@@ -1,6 +1,5 @@
 import { parsePhoneNumberFromString, type CountryCode } from 'libphonenumber-js';
 import type { ImportedStatement } from '../consent/index.ts';
-import { FileWrong } from './errors.ts';
 import type { CsvFormat } from './formats/format.ts';
 import { languageOf, type BoundRule, type Mapping } from './mapping.ts';
 import { momentOf } from './moments.ts';
@@ -21,7 +20,7 @@ const phoneOf = (cell: string, country: string | undefined): string => {
 
 /**
  * Makes the reader of one file's records. `headers` are the file's own. `namespace` is that of customer numbers, undefined where they are not
- * kept. Throws FileWrong naming a column that is missing. The reader is pure.
+ * kept. A column that is missing was not exported; one that the mapping names is there (`bindRules`). The reader is pure.
  */
 export const createRecordReader = (given: {
   format: CsvFormat;
@@ -33,33 +32,19 @@ export const createRecordReader = (given: {
   const { format, mapping, headers, namespace } = given;
   const places = new Map<string, number>();
   for (const [place, name] of headers.entries()) if (!places.has(name)) places.set(name, place);
-  const placeOf = (column: string): number => {
-    const place = places.get(column.toLowerCase());
-    if (place === undefined) throw new FileWrong(`a column "${column}" is missing; it has: ${headers.join(', ')}`);
-    return place;
-  };
-  for (const group of format.required)
-    if (!group.some((column) => places.has(column.toLowerCase())))
-      throw new FileWrong(
-        `this is no ${format.title}: ${group.length === 1 ? 'a column is missing,' : 'it needs one column of'} ${group.map((column) => `"${column}"`).join(', ')}; it has: ${headers.join(', ')}`,
-      );
-
+  const placeOf = (column: string): number | undefined => places.get(column.toLowerCase());
   const identifiers = format.identifiers.flatMap(({ column, kind, separator }) => {
-    const place = places.get(column.toLowerCase());
+    const place = placeOf(column);
     if (place === undefined || (kind === 'number' && namespace === undefined)) return [];
     return [{ place, separator, prefix: kind === 'number' ? namespace! : kind }];
   });
-  const own = new Set(mapping.columns.map(({ column }) => column.toLowerCase()));
   const rules = given.rules.map((rule) => {
-    // A column of the mapping that is missing is a mistake; of the format, it may not have been exported.
-    const find = (column: string) =>
-      own.has(rule.column.toLowerCase()) ? placeOf(column) : places.get(column.toLowerCase());
-    const shown = (rule.evidence ?? []).map((column) => ({ column, place: find(column) }));
+    const shown = (rule.evidence ?? []).map((column) => ({ column, place: placeOf(column) }));
     return {
       ...rule,
-      place: placeOf(rule.column),
+      place: placeOf(rule.column)!,
       words: typeof rule.says === 'string' ? undefined : new Set(rule.says.map((word) => word.toLowerCase())),
-      at: (rule.occurredAt ?? []).flatMap((column) => find(column) ?? []),
+      at: (rule.occurredAt ?? []).flatMap((column) => placeOf(column) ?? []),
       shown,
       side: rule.decision === 'given' || rule.decision === 'informed' ? ('yes' as const) : ('no' as const),
     };

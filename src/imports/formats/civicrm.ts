@@ -9,6 +9,7 @@ import type { CsvFormat } from './format.ts';
 export const civicrm: CsvFormat = {
   id: 'civicrm',
   title: 'CiviCRM contact export',
+  versions: 'CiviCRM 5.x and 6.x',
   required: [['Contact ID', 'Email', 'Phone']],
   identifiers: [
     { column: 'Contact ID', kind: 'number' },

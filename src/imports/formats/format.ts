@@ -43,6 +43,8 @@ export type CsvFormat = {
   id: string;
   /** The program and what of it was read, for people and for the evidence of a yes. */
   title: string;
+  /** Whose columns these are: program and versions, for people. */
+  versions: string;
   /** One column of each group must be there. */
   required: readonly (readonly string[])[];
   /** Strongest first. `number` is the customer number of the exporting program; several in one cell are told apart by `separator`. */
@@ -53,3 +55,18 @@ export type CsvFormat = {
   /** What a file with these headers (small letters) cannot say, though one might expect it to. */
   warnings?(headers: ReadonlySet<string>): string[];
 };
+
+/** Whether a column as a rule names it is this header (small letters). */
+export const isColumn = (column: string, header: string): boolean => {
+  const name = column.toLowerCase();
+  return name.endsWith('*') ? header.startsWith(name.slice(0, -1)) : header === name;
+};
+
+/** Every column that is read of a format. */
+export const columnsOf = ({ required, identifiers, rules }: CsvFormat): string[] => [
+  ...new Set([
+    ...required.flat(),
+    ...identifiers.map(({ column }) => column),
+    ...rules.flatMap(({ column, occurredAt = [], evidence = [] }) => [column, ...occurredAt, ...evidence]),
+  ]),
+];

@@ -9,6 +9,7 @@ import type { CsvFormat } from './format.ts';
 export const hubspot: CsvFormat = {
   id: 'hubspot',
   title: 'HubSpot contact export',
+  versions: 'HubSpot as of 2025',
   required: [['Record ID', 'Contact ID', 'Email']],
   identifiers: [
     { column: 'Record ID', kind: 'number' },

@@ -11,6 +11,7 @@ import type { CsvFormat } from './format.ts';
 export const mailchimp: CsvFormat = {
   id: 'mailchimp',
   title: 'Mailchimp audience export',
+  versions: 'Mailchimp as of 2024',
   required: [['Email Address']],
   identifiers: [
     { column: 'Email Address', kind: 'email' },

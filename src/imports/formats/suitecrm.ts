@@ -10,6 +10,7 @@ import type { CsvFormat } from './format.ts';
 export const suitecrm: CsvFormat = {
   id: 'suitecrm',
   title: 'SuiteCRM/SugarCRM export',
+  versions: 'SuiteCRM 7.10 to 7.14 and 8, SugarCRM CE 6.5',
   required: [['ID', 'Email Address', 'Email']],
   identifiers: [
     { column: 'ID', kind: 'number' },
