@@ -161,9 +161,10 @@ test.each([
   expect(ran.stdout).toContain(`${links} link(s), asked as crm for profile-linking: 2 have a ground`);
 });
 
-test('a file in which no column could hold a link is refused, and so is a system that links nothing', async () => {
+test('a file in which no column could hold a link is refused, a folder too, and so is a system that links nothing', async () => {
   const path = file('people.csv', ['Name,Town', 'Eva,Brig']);
   expect(await audit(path)).toMatchObject({ code: 1, stderr: expect.stringContaining('no column that is understood') });
+  expect(await audit(folder)).toMatchObject({ code: 1, stderr: `askfirst: ${folder} is a folder, not a file\n` });
   expect(await audit(path, '--system', 'newsletter')).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('--system, of community-desk, crm'),

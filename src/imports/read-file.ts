@@ -15,8 +15,10 @@ export type Encoding = 'utf-8' | 'windows-1252' | 'utf-16le';
 /** Longer than any line that a person or a program wrote on purpose: what comes of a quotation mark that is never closed. */
 const longestRecord = 1_000_000;
 
-const unreadable = (path: string, error: unknown): FileWrong => {
+/** The sentence for a file that cannot be opened or read. */
+export const unreadable = (path: string, error: unknown): FileWrong => {
   const { code } = error as NodeJS.ErrnoException;
+  if (code === 'EISDIR') return new FileWrong(`${path} is a folder, not a file`);
   return new FileWrong(code === 'ENOENT' ? `there is no file ${path}` : `${path} cannot be read (${code})`);
 };
 

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { z } from 'zod';
 import { accountIn, platformOfColumn, type PlatformNames } from './account-in.ts';
 import { FileWrong } from './errors.ts';
-import { openCsv, readLines, type Encoding } from './read-file.ts';
+import { openCsv, readLines, unreadable, type Encoding } from './read-file.ts';
 
 /** A link that a file states, or what is wrong with a line of it. Lines count from 1, the header included. */
 export type StatedLink = { line: number } & (
@@ -35,14 +35,12 @@ export async function* readLinks(path: string, platforms: PlatformNames): AsyncG
 }
 
 const beginsWithBrace = async (path: string): Promise<boolean> => {
-  const file = await open(path).catch(({ code }: NodeJS.ErrnoException) => {
-    throw new FileWrong(code === 'ENOENT' ? `there is no file ${path}` : `${path} cannot be read (${code})`);
-  });
   try {
+    await using file = await open(path);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(64), 0, 64, 0);
     return buffer.toString('utf8', 0, bytesRead).trimStart().startsWith('{');
-  } finally {
-    await file.close();
+  } catch (error) {
+    throw unreadable(path, error);
   }
 };
 
