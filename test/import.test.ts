@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { projectFolder } from '../src/config.ts';
+import type { Entry } from '../src/imports/open-source.ts';
+import { readBatch } from '../src/imports/plan-batch.ts';
+import { loadCatalogue } from '../src/policies/index.ts';
 import { startTestApp, testKeyEncryptionKeys, type TestApp } from './support/app.ts';
 import { bareEnvironment, runSource } from './support/command.ts';
 import {
@@ -229,6 +232,31 @@ test('lines that cannot be read are told with number and reason, and stop nothin
   expect(tally.answers).toEqual({ 'no newsletter': 1, 'no *': 1 });
 });
 
+test('a statement that nobody can have made takes none of the noes beside it with it', async () => {
+  const say = (line: number, decisions: ('given' | 'informed' | 'refused')[]): Entry => ({
+    line,
+    bytes: line,
+    said: {
+      identifiers: [`email:${line}@beside.example`],
+      statements: decisions.map((decision) => ({ purpose: 'newsletter', scope: { channel: 'email' }, decision })),
+    },
+  });
+  const catalogue = await loadCatalogue(join(projectFolder, 'policies'));
+  const secret = { version: 1, key: Buffer.alloc(32) };
+  const { named, problems } = readBatch(
+    { secrets: { blindIndex: secret, codes: secret } },
+    { catalogue, system: 'crm', source: '' },
+    [say(2, ['informed', 'refused']), say(3, ['informed', 'informed'])],
+    Temporal.Now.instant(),
+  );
+  expect(named.map(({ line, events }) => [line, ...events.map(({ judged }) => judged.answer)])).toEqual([[2, 'no']]);
+  const problem = 'purpose "newsletter" takes no answer of this kind';
+  expect(problems).toEqual([
+    { line: 2, problem, whole: false },
+    { line: 3, problem, whole: true },
+  ]);
+});
+
 test('two imports at once: one does it, the other one waits and finds it done', async () => {
   const path = ndjson(...Array.from({ length: 3_000 }, (_, n) => yes(`${n}@both.example`)));
   const other = openImports(app.database);
@@ -372,7 +400,9 @@ test('the command: preview, then apply, with warnings, a report without personal
   const run = (...words: string[]) => runSource('cli.ts', ['import', ...words], { env: environmentOf(app.database) });
   const preview = await run(path, '--format', 'suitecrm', '--map', map, '--report', report);
   expect(preview.code, preview.stderr).toBe(0);
-  expect(preview.stdout).toContain('A preview: nothing has been changed.');
+  expect(preview.stdout).toMatch(
+    /^.+ A preview: nothing has been changed\. Known from SuiteCRM 7\.10 to 7\.14 and 8, .+$/m,
+  );
   expect(preview.stdout).toMatch(/^no +newsletter +whole +\d+$/m);
   expect(preview.stdout).toMatch(/^yes +newsletter +channel=email +\d+$/m);
   expect(preview.stdout).toMatch(/^no +dialogue +channel=phone +\d+$/m);
@@ -393,6 +423,36 @@ test('the command: preview, then apply, with warnings, a report without personal
   const wrong = await run(map, '--format', 'civicrm', '--apply');
   expect(wrong.code).toBe(1);
   expect(wrong.stderr).toMatch(/this is no CiviCRM contact export.*"Contact ID", "Email", "Phone"/);
+});
+
+test('a report that cannot be written is told in a sentence: before anything is done, or when the disk is full', async () => {
+  const no = (n: number) => ({ identifiers: [`email:${n}@disk.example`], purpose: 'newsletter', decision: 'refused' });
+  const path = ndjson(no(1), { ...no(2), purpose: 'nonsense' });
+  const run = (report: string) =>
+    runSource('cli.ts', ['import', path, '--format', 'ndjson', '--apply', '--report', report], {
+      env: environmentOf(app.database),
+    });
+  const before = await digestOfPeople(app.db);
+  for (const [report, code] of [
+    [join(folder, 'nodir', 'x'), 'ENOENT'],
+    [folder, 'EISDIR'],
+  ] as const)
+    expect(await run(report)).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: `askfirst: the report ${report} cannot be written (${code})\n`,
+    });
+  expect(await digestOfPeople(app.db)).toEqual(before);
+
+  const full = await run('/dev/full');
+  expect(full.code).toBe(1);
+  expect(full.stderr).toMatch(/^askfirst: the report \/dev\/full cannot be written \(ENOSPC\)$/m);
+  expect(full.stderr).not.toContain('    at ');
+  // Whoever made room goes on at once: nothing holds the import.
+  const report = join(folder, 'room.ndjson');
+  const again = await run(report);
+  expect(again.code, again.stderr).toBe(0);
+  expect(JSON.parse(readFileSync(report, 'utf8'))).toMatchObject({ line: 2, whole: true });
 });
 
 const statement = (identifiers: string[], more: object = {}) => ({

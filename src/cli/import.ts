@@ -1,4 +1,4 @@
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import {
   applyImport,
@@ -83,23 +83,28 @@ const describe = (tally: Tally, problems: readonly Problem[]): string[] => {
   ];
 };
 
-const reportTo = (
-  path: string | undefined,
-): { write(problems: readonly Problem[]): void; end(): Promise<void>; resume(): void } => {
-  let stream: WriteStream | undefined;
-  let flags = 'w';
-  const open = () => (stream ??= createWriteStream(path!, { flags, mode: 0o600 }));
+/**
+ * Where the problems are written, from the first of this run on; what an earlier run left stays where this one goes on from it. Throws a
+ * sentence where it cannot be written, at once or when the disk is full: the batch is then not counted as done, and comes again.
+ */
+const reportTo = (path: string | undefined): { write(problems: readonly Problem[]): void; resume(): void } => {
+  if (path === undefined) return { write: () => {}, resume: () => {} };
+  const trying = (write: () => void): void => {
+    try {
+      write();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw new Error(`the report ${path} cannot be written (${code})`, { cause: error });
+    }
+  };
+  let isBegun = false;
+  trying(() => appendFileSync(path, '', { mode: 0o600 }));
   return {
-    resume: () => void (flags = 'a'),
+    resume: () => void (isBegun = true),
     write: (problems) => {
-      if (path === undefined) return;
-      const lines = problems.map((problem) => `${JSON.stringify(problem)}\n`);
-      if (lines.length > 0) open().write(lines.join(''));
-    },
-    end: async () => {
-      if (path === undefined) return;
-      const file = open();
-      await new Promise<void>((resolve, reject) => file.once('error', reject).end(() => resolve()));
+      const lines = problems.map((problem) => `${JSON.stringify(problem)}\n`).join('');
+      trying(() => writeFileSync(path, lines, { mode: 0o600, flag: isBegun ? 'a' : 'w' }));
+      isBegun = true;
     },
   };
 };
@@ -155,9 +160,11 @@ const run = (path: string, format: string, options: Options): Promise<void> =>
         return applyImport({ ...deps, writer, consequences }, reading, source, watcher);
       }),
     ).finally(() => bar.end());
-    await report.end();
+    // Also where no line was read: an older report must not stand for this run.
+    report.write([]);
+    const versions = source.versions === undefined ? '' : ` Known from ${source.versions}.`;
     print(
-      `${source.title}, read as ${system}. ${options.apply ? 'Imported.' : 'A preview: nothing has been changed.'}`,
+      `${source.title}, read as ${system}. ${options.apply ? 'Imported.' : `A preview: nothing has been changed.${versions}`}`,
       ...describe(tally, shown),
     );
     if (!options.apply) remark('The same command with --apply imports it.');
