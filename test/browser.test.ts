@@ -19,6 +19,7 @@ beforeAll(async () => {
   const fair = { purpose: 'newsletter', scope: { channel: 'email', form: 'newsletter' } };
   for (const [id, body] of [
     ['fair', fair],
+    ['over', fair],
     ['over', { ...fair, closesAt: '2026-01-01T00:00:00Z' }],
   ] as const)
     expect((await app.call('PUT', `/v1/campaigns/${id}`, { as: 'newsletter', body })).status).toBe(200);

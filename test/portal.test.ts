@@ -325,6 +325,18 @@ describe('The hosted page of a campaign', () => {
     }
   });
 
+  test('is not set up when its time is over already, but may be ended by that', async () => {
+    const over = { ...fair, closesAt: '2026-01-01T00:00:00Z' };
+    const refused = await app.call('PUT', '/v1/campaigns/too-late', { as: 'newsletter', body: over });
+    expect(refused.status).toBe(422);
+    expect(refused.body).toMatchObject({ code: 'portal.campaign-impossible', errors: [{ member: 'closesAt' }] });
+    expect((await app.call('GET', '/v1/campaigns/too-late', { as: 'newsletter' })).status).toBe(404);
+    const foreign = await app.call('PUT', '/v1/campaigns/contest', { as: 'newsletter', body: over });
+    expect([foreign.status, foreign.body.code]).toEqual([409, 'portal.campaign-of-another']);
+    await call('PUT', '/v1/campaigns/ended', fair, 'newsletter');
+    expect(await call('PUT', '/v1/campaigns/ended', over, 'newsletter')).toMatchObject({ closesAt: over.closesAt });
+  });
+
   test.each(languages)(
     'shows the notice to the letter as it is hashed, and what may be chosen, in %s',
     async (language) => {

@@ -26,8 +26,12 @@ const problemOf = (catalogue: Catalogue, system: string, purpose: Purpose): Camp
   return undefined;
 };
 
+const isOver = ({ clock }: Pick<PortalDeps, 'clock'>, closesAt: string | null | undefined): boolean =>
+  typeof closesAt === 'string' && Temporal.Instant.compare(Temporal.Instant.from(closesAt), clock.now()) <= 0;
+
 /**
- * Sets up a hosted page, or changes it: only the system that made it may. Errors: PurposeUnknown, CampaignImpossible, ScopeUnknown,
+ * Sets up a hosted page, or changes it: only the system that made it may. A `closesAt` that is past ends one that is there; to set one up with
+ * it is a slip. Errors: PurposeUnknown, CampaignImpossible, ScopeUnknown,
  * CampaignOfAnother.
  */
 export const putCampaign = async (
@@ -42,13 +46,21 @@ export const putCampaign = async (
   if (impossible) throw impossible;
   const wrong = scopeProblem(catalogue, purpose, input.scope);
   if (wrong) throw new ScopeUnknown(`scope.${wrong.dimension}`, wrong.rule);
+  const over = isOver(deps, input.closesAt);
   const [row] = await deps.database.query<Campaign>(
-    `insert into campaign (id, system, purpose, scope, closes_at) values ($1, $2, $3, $4::text::jsonb, $5)
+    `insert into campaign (id, system, purpose, scope, closes_at)
+     select $1::text, $2::text, $3::text, $4::text::jsonb, $5::timestamptz
+     where not $6::boolean or exists (select from campaign where id = $1::text)
      on conflict (id) do update set purpose = excluded.purpose, scope = excluded.scope, closes_at = excluded.closes_at
      where campaign.system = excluded.system
      returning ${columns}`,
-    [input.id, caller.system, input.purpose, JSON.stringify(input.scope), input.closesAt ?? null],
+    [input.id, caller.system, input.purpose, JSON.stringify(input.scope), input.closesAt ?? null, over],
   );
+  if (!row && over)
+    await readCampaign(deps, input.id).catch((error: unknown) => {
+      if (!(error instanceof CampaignNotFound)) throw error;
+      throw new CampaignImpossible('closesAt', 'is past: a campaign can be ended by that, and not set up');
+    });
   if (!row) throw new CampaignOfAnother();
   return shown(row);
 };
@@ -70,12 +82,9 @@ export const whatIsAsked = async (deps: PortalDeps, id: string): Promise<Asked> 
   const campaign = await readCampaign(deps, id);
   const catalogue = await deps.catalogue();
   const purpose = catalogue.purposes.get(campaign.purpose);
-  const over =
-    campaign.closesAt !== null &&
-    Temporal.Instant.compare(Temporal.Instant.from(campaign.closesAt), deps.clock.now()) <= 0;
   const isOpen =
     purpose &&
-    !over &&
+    !isOver(deps, campaign.closesAt) &&
     !problemOf(catalogue, campaign.system, purpose) &&
     !scopeProblem(catalogue, purpose, campaign.scope);
   return { campaign, catalogue, purpose: isOpen ? purpose : undefined };
