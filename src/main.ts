@@ -172,7 +172,8 @@ export const startService = async ({
     if (half) await dropLink(linkage, service, half, subjectId, 'acknowledged');
   };
   const send = createWebhookSender({ allowPrivateTargets: settings.allowPrivateTargets });
-  const delivery = createDeliveryWorker({ database, keys, clock, log, describe, onAcknowledged, send });
+  const systems = async () => (await catalogue()).systems;
+  const delivery = createDeliveryWorker({ database, keys, clock, log, describe, systems, onAcknowledged, send });
   const jobs = createJobs({
     log,
     reaperUrl: urls.reaper,

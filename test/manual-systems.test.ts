@@ -13,12 +13,21 @@ import { createMailTransport } from '../src/kernel/mail/transport.ts';
 import type { QueueWorker } from '../src/kernel/queue-worker.ts';
 import { languages, loadCatalogue, type Catalogue } from '../src/policies/index.ts';
 import { createSubjectReader, createSubjectWriter } from '../src/subjects/index.ts';
-import { acknowledgeObligation, createTaskWorker, oblige, taskWords } from '../src/systems/index.ts';
+import {
+  acknowledgeObligation,
+  createDeliveryWorker,
+  createTaskWorker,
+  createWebhookSender,
+  oblige,
+  setEndpoint,
+  taskWords,
+} from '../src/systems/index.ts';
 import { nextReminderAt } from '../src/systems/mail-tasks.ts';
 import { sealTask } from '../src/systems/task.ts';
 import { startTestApp, testKeyEncryptionKeys, type TestApp } from './support/app.ts';
 import { freshDatabase, type TestDatabase } from './support/database.ts';
 import { linkAccount } from './support/people.ts';
+import { acknowledge, startReceiver } from './support/receiver.ts';
 import { startSmtp, type ReceivedMail, type Smtp } from './support/smtp.ts';
 
 const colleague = 'desk@example.org';
@@ -343,6 +352,34 @@ test('two instances mail each task once, and only those of manual systems', asyn
   for (let index = 0; index < owed.length; index++) await own.nextMail(colleague);
   await quiet(workers[0]!);
   expect(own.mails).toHaveLength(owed.length);
+});
+
+test('a system that became manual is not told at its old endpoint any more', async () => {
+  const receiver = await startReceiver(acknowledge);
+  const keys = createKeyStore(databases.urls.keys, localKeyEncryption(testKeyEncryptionKeys));
+  const asWebhook = new Map([['community-desk', { kind: 'webhook' as const }]]);
+  const about = { database, keys, clock: systemClock };
+  await setEndpoint({ ...about, systems: asWebhook, allowPrivateTargets: true }, 'community-desk', receiver);
+  let looked = 0;
+  let systems: Awaited<ReturnType<Parameters<typeof createDeliveryWorker>[0]['systems']>> = catalogue.systems;
+  const worker = createDeliveryWorker({
+    ...about,
+    log: { warn: () => {} },
+    describe: () => Promise.resolve(new Map()),
+    systems: () => (looked++, Promise.resolve(systems)),
+    onAcknowledged: () => Promise.resolve(),
+    send: createWebhookSender({ allowPrivateTargets: true }),
+  });
+  closing.push(receiver.close, () => keys.database.end(), worker.stop);
+  const id = await owe(systemClock);
+  worker.start();
+  // A look begins only when the one before is over.
+  await expect.poll(() => (worker.wake(), looked), { timeout: 5_000 }).toBeGreaterThan(2);
+  expect(await newest(database)).toMatchObject({ id, attempts: 0 });
+  systems = asWebhook;
+  worker.wake();
+  await expect.poll(async () => (await newest(database)).acknowledgedAt).not.toBeNull();
+  expect(receiver.deliveries.map((delivery) => delivery.id)).toEqual([id]);
 });
 
 test.each(languages)('every kind of task is told whole in %s', (language) => {

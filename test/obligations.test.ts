@@ -102,6 +102,7 @@ const work = (overrides: Partial<WorkerDeps> = {}): DeliveryWorker => {
     clock: systemClock,
     log: { warn: () => {} },
     describe,
+    systems: () => Promise.resolve(systems),
     onAcknowledged: () => Promise.resolve(),
     send: createWebhookSender({ allowPrivateTargets: true }),
     ...overrides,
@@ -313,7 +314,9 @@ test('of two instances that look at the same moment each obligation falls to one
   await register('crm', 'http://127.0.0.1:9/');
   await withdraw('crm', 200);
   const taken = await Promise.all(
-    Array.from({ length: 40 }, () => leaseForDelivery(database, { total: 64, perSystem: 8, limits: [] })),
+    Array.from({ length: 40 }, () =>
+      leaseForDelivery(database, { systems: ['crm'], total: 64, perSystem: 8, limits: [] }),
+    ),
   );
   const tokens = taken.flat().map(({ id, leaseToken }) => `${id} ${leaseToken}`);
   expect(new Set(tokens).size).toBe(tokens.length);
@@ -324,7 +327,7 @@ test('of two instances that look at the same moment each obligation falls to one
 test('who held an obligation before can no longer write about it', async () => {
   await register('crm', 'http://127.0.0.1:9/');
   const [id] = (await withdraw('crm')) as [string];
-  const look = () => leaseForDelivery(database, { total: 64, perSystem: 8, limits: [] });
+  const look = () => leaseForDelivery(database, { systems: ['crm'], total: 64, perSystem: 8, limits: [] });
   const [late] = (await look()) as [Addressed];
   expect(await look()).toEqual([]);
   await pass(61);

@@ -28,6 +28,8 @@ type Deps = {
   clock: Clock;
   log: { warn(about: object, message: string): void };
   describe: Describe;
+  /** What the active policy set says of each system: one that became `pull` or `manual` keeps an endpoint that is not to be told any more. */
+  systems(): Promise<ReadonlyMap<string, { kind: 'webhook' | 'pull' | 'manual' }>>;
   onAcknowledged: OnAcknowledged;
   send: SendWebhook;
 };
@@ -137,8 +139,14 @@ export const createDeliveryWorker = (deps: Deps): DeliveryWorker => {
       lookAgain = false;
       const total = maxInFlight - slots.inFlight();
       if (total <= 0) return; // each delivery that ends looks again
+      const systems = [...(await deps.systems())].filter(([, { kind }]) => kind === 'webhook').map(([id]) => id);
       const leasedAt = performance.now();
-      const obligations = await leaseForDelivery(database, { total, perSystem: maxPerSystem, limits: slots.limits() });
+      const obligations = await leaseForDelivery(database, {
+        systems,
+        total,
+        perSystem: maxPerSystem,
+        limits: slots.limits(),
+      });
       if (obligations.length === 0) continue;
       const delivery = deliver(obligations, leasedAt).finally(() => underWay.delete(delivery));
       underWay.add(delivery);

@@ -29,18 +29,23 @@ const taken = (due: string, leaseParameter: string): string => `
 const unleased = 'acknowledged_at is null and (leased_until is null or leased_until < now())';
 
 /**
- * Takes due obligations of systems that have an endpoint: at most `total`, at most `perSystem` of each system, fewer where `limits` says
- * so; which systems come first is left to chance, so that none starves.
+ * Takes due obligations of those of `systems` that have an endpoint: at most `total`, at most `perSystem` of each system, fewer where
+ * `limits` says so; which systems come first is left to chance, so that none starves.
  */
 export const leaseForDelivery = (
   database: Database,
-  options: { total: number; perSystem: number; limits: readonly { system: string; free: number }[] },
+  options: {
+    systems: readonly string[];
+    total: number;
+    perSystem: number;
+    limits: readonly { system: string; free: number }[];
+  },
 ): Promise<Addressed[]> =>
   database.query<Addressed>(
     // An instance's clock may run a second before the database's: what it has just made due must not wait for the next look.
     `${taken(
       `select o.subject_id, o.id
-       from (select system from endpoint order by random()) e
+       from (select system from endpoint where system = any($6::text[]) order by random()) e
        left join unnest($1::text[], $2::int[]) as limited (system, free) on limited.system = e.system
        cross join lateral (
          select subject_id, id from obligation
@@ -61,6 +66,7 @@ export const leaseForDelivery = (
       options.perSystem,
       options.total,
       leaseSeconds,
+      arrayLiteral(options.systems),
     ],
   );
 

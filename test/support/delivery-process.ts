@@ -11,6 +11,7 @@ createDeliveryWorker({
   keys: createKeyStore(keysUrl, localKeyEncryption(keyEncryptionKey)),
   clock: systemClock,
   log: { warn: (about, message) => console.error(message, about) },
+  systems: () => Promise.resolve(new Map([['crm', { kind: 'webhook' }]])),
   describe: () => Promise.resolve(new Map()),
   onAcknowledged: () => Promise.resolve(),
   send: createWebhookSender({ allowPrivateTargets: true }),
