@@ -241,6 +241,9 @@ test('policies: another set in the folder, a folder that does not load, none act
   cpSync(testSettings.policiesFolder, policiesFolder, { recursive: true });
   const controller = join(policiesFolder, 'controller.yaml');
   writeFileSync(controller, readFileSync(controller, 'utf8').replace('id: example-association', 'id: mountain-club'));
+  const systems = join(policiesFolder, 'systems.yaml');
+  const manual = '- id: newsletter\n$1kind: manual\n    mail: desk@example.org';
+  writeFileSync(systems, readFileSync(systems, 'utf8').replace(/- id: newsletter\n([^]*?)kind: \w+/, manual));
   const settings = { policiesFolder };
   expect((await examine({ settings }))['policies']).toEqual(finding('warn', /not that of the folder/));
   const app = connect(database.urls.app, { connections: 1 });
@@ -249,6 +252,9 @@ test('policies: another set in the folder, a folder that does not load, none act
   const active = await examine({ settings });
   expect(active['policies']).toEqual(sound(/is active, as in the folder/));
   expect(active['controller']).toEqual(sound(/mountain-club, under the law of ch/));
+  expect(active['tasks']).toEqual(finding('fail', /nobody is told what newsletter must do/));
+  const mail = { url: 'smtp://127.0.0.1:9', from: 'info@club.example' };
+  expect((await examine({ settings }, { mail }))['tasks']).toEqual(sound(/newsletter/));
   rmSync(controller);
   expect((await examine({ settings }))['policies']).toEqual(finding('warn', /does not load/));
   const [before] = await owner.query<{ digest: string }>('select policy_digest as digest from deployment');

@@ -34,6 +34,21 @@ const endpoints: Check = {
   },
 };
 
+const tasks: Check = {
+  name: 'tasks',
+  run: async ({ mail, policySets }) => {
+    const { systems } = await policySets.current();
+    const manual = [...systems.values()].filter(({ kind }) => kind === 'manual').map(({ id }) => id);
+    if (manual.length === 0) return ok('no system is told by mail');
+    return mail === undefined
+      ? fail(
+          `nobody is told what ${manual.join(', ')} must do: it is kind "manual", and there is no mail server`,
+          'set MAIL_URL and MAIL_FROM, or make it kind "pull" in systems.yaml',
+        )
+      : ok(`${manual.join(', ')}: a colleague is told by mail`);
+  },
+};
+
 const use: Check = {
   name: 'clients',
   run: async ({ data }) => {
@@ -74,4 +89,4 @@ const limits: Check = {
   },
 };
 
-export const systemChecks: readonly Check[] = [overdue, endpoints, use, limits];
+export const systemChecks: readonly Check[] = [overdue, endpoints, tasks, use, limits];
