@@ -73,6 +73,8 @@ type Verb = {
   /** What follows the name in the help. */
   takes: string;
   about: string;
+  /** It changes something, or writes a file: it goes on where nobody reads its output any more. */
+  toTheEnd?: boolean;
   /** Fewest and most arguments. */
   arguments: readonly [number, number];
   options?: readonly (keyof typeof optionTypes)[];
@@ -83,6 +85,7 @@ type Verb = {
 const verbs: readonly Verb[] = [
   {
     name: 'init',
+    toTheEnd: true,
     takes: `[folder] [--yes] [--force] [--secret-to <file>] [${answerFlags.map((name) => `--${name} …`).join('] [')}]`,
     about: 'Sets up controller, settings, database, policies and the first client; asks eight questions or takes flags',
     arguments: [0, 1],
@@ -91,6 +94,7 @@ const verbs: readonly Verb[] = [
   },
   {
     name: 'clients create',
+    toTheEnd: true,
     takes: '<system> --scope <scope> … [--issuer <url> --external-id <id>]',
     about: 'Makes OAuth credentials for a system, shown this once; or takes the tokens of an issuer of your own for it',
     arguments: [1, 1],
@@ -107,6 +111,7 @@ const verbs: readonly Verb[] = [
   },
   {
     name: 'clients revoke',
+    toTheEnd: true,
     takes: '<client id>',
     about: 'Ends a client and its tokens, on every instance at once',
     arguments: [1, 1],
@@ -145,6 +150,7 @@ const verbs: readonly Verb[] = [
   },
   {
     name: 'policies activate',
+    toTheEnd: true,
     takes: '[folder]',
     about: 'Makes a policy folder the one that all instances obey',
     arguments: [0, 1],
@@ -152,6 +158,7 @@ const verbs: readonly Verb[] = [
   },
   {
     name: 'import',
+    toTheEnd: true,
     takes:
       '<file> --format ndjson|civicrm|suitecrm|sugarcrm|mailchimp|hubspot [--map <file>] [--as <system>] [--report <file>] [--apply]',
     about:
@@ -171,6 +178,7 @@ const verbs: readonly Verb[] = [
   },
   {
     name: 'audit',
+    toTheEnd: true,
     takes: '<file> [--system <id>] [--report <file>] [--language de|fr|it|en]',
     about: 'Says which of the social links that a CRM holds have no ground, and why; changes nothing',
     arguments: [1, 1],
@@ -194,6 +202,7 @@ const verbs: readonly Verb[] = [
   },
   {
     name: 'keys rotate',
+    toTheEnd: true,
     takes: '<tokens | receipts>',
     about: 'Makes the key that signs access tokens or receipts from ten minutes on',
     arguments: [1, 1],
@@ -201,6 +210,7 @@ const verbs: readonly Verb[] = [
   },
   {
     name: 'keys rewrap',
+    toTheEnd: true,
     takes: '',
     about: 'Wraps every key of the key store anew under the highest key-encryption key',
     arguments: [0, 0],
@@ -208,6 +218,7 @@ const verbs: readonly Verb[] = [
   },
   {
     name: 'keys backup',
+    toTheEnd: true,
     takes: '[folder]',
     about: 'Writes the key store, wrapped as it is, into one dated file, and removes backups that are too old',
     arguments: [0, 1],
@@ -215,6 +226,7 @@ const verbs: readonly Verb[] = [
   },
   {
     name: 'keys restore',
+    toTheEnd: true,
     takes: '<file> [--missing] [--older]',
     about:
       'Brings keys back into an empty key store (--missing: into one that lost some), never those of erased people',
@@ -224,6 +236,7 @@ const verbs: readonly Verb[] = [
   },
   {
     name: 'migrate',
+    toTheEnd: true,
     takes: '',
     about: 'Brings both databases to the schema of this version; safe while instances run',
     arguments: [0, 0],
@@ -260,9 +273,12 @@ const readArguments = (verb: Verb, words: string[]): { given: string[]; options:
   }
 };
 
+const verbOf = (words: string[]): Verb | undefined =>
+  verbs.find(({ name }) => name === words.slice(0, name.split(' ').length).join(' '));
+
 /** Runs one command line; answers its exit code and never throws. */
 const main = async (words: string[]): Promise<number> => {
-  const verb = verbs.find(({ name }) => name === words.slice(0, name.split(' ').length).join(' '));
+  const verb = verbOf(words);
   try {
     if (!verb) {
       const [first] = words;
@@ -291,7 +307,14 @@ const main = async (words: string[]): Promise<number> => {
 };
 
 if (import.meta.main) {
-  // `askfirst … | head` closes the pipe: that is no failure.
-  process.stdout.on('error', () => process.exit(0));
-  process.exitCode = await main(process.argv.slice(2));
+  const words = process.argv.slice(2);
+  // `askfirst … | head` closes the pipe: that is no failure, and to end there would leave half of what was to be changed.
+  const toTheEnd = verbOf(words)?.toTheEnd ?? false;
+  let unwritten = 0;
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code !== 'EPIPE') unwritten = 1;
+    if (!toTheEnd) process.exit(unwritten);
+  });
+  process.stderr.on('error', () => {});
+  process.exitCode = (await main(words)) || unwritten;
 }
