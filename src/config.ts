@@ -15,10 +15,15 @@ const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, 'must begin with pos
 const flag = z.enum(['true', 'false']);
 
 /** AuthZEN 1.0 section 9.2.3 and RFC 8414 section 2: an identifier is https; plain http is for trying out. */
-function isSecureBase(text: string): boolean {
+export function isSecureBase(text: string): boolean {
   const url = URL.parse(text);
   const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url?.hostname ?? '');
-  return url !== null && url.search === '' && url.hash === '' && (url.protocol === 'https:' || loopback);
+  return (
+    url !== null &&
+    url.search === '' &&
+    url.hash === '' &&
+    (url.protocol === 'https:' || (url.protocol === 'http:' && loopback))
+  );
 }
 
 const commaSeparated = (text: string): string[] =>

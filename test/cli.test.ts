@@ -111,6 +111,12 @@ test.each([
   ['an option that the verb does not take', ['clients', 'list', '--scope', 'x'], 2, "Unknown option '--scope'"],
   ['a client without scopes', ['clients', 'create', 'crm'], 2, 'name what it may do: --scope, of decisions:evaluate,'],
   ['a scope that does not exist', ['clients', 'create', 'crm', '--scope', 'all'], 1, 'scope "all" is none of'],
+  [
+    'an issuer that is no address',
+    ['clients', 'create', 'crm', '--scope', 'consents:read', '--issuer', 'foo', '--external-id', 'desk'],
+    2,
+    '--issuer: must be https (http only on this machine)',
+  ],
   ['a system that no policy names', ['clients', 'create', 'erp', '--scope', 'consents:read'], 1, 'system "erp" is not'],
   ['a client that does not exist', ['clients', 'revoke', 'crm.000'], 1, 'no client has this id'],
   [

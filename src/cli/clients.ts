@@ -1,3 +1,4 @@
+import { isSecureBase } from '../config.ts';
 import { SCOPES } from '../http/index.ts';
 import { createClient, listClients, registerOutsideClient, revokeClient } from '../systems/index.ts';
 import { withDatabase } from './installation.ts';
@@ -16,6 +17,8 @@ export const create = (
   if (scopes.length === 0) throw new UsageError(`name what it may do: --scope, of ${Object.keys(SCOPES).join(', ')}`);
   if ((issuer === undefined) !== (externalId === undefined))
     throw new UsageError('--issuer and --external-id go together: who issues its tokens, and its client_id there');
+  if (issuer !== undefined && !isSecureBase(issuer))
+    throw new UsageError('--issuer: must be https (http only on this machine), exactly as in the `iss` of its tokens');
   return withDatabase(async ({ database, policySets, settings }) => {
     const { systems } = await policySets.current();
     if (issuer !== undefined && externalId !== undefined) {
