@@ -71,7 +71,10 @@ export const controllerSchema = z
     id,
     name: line,
     contact: z.strictObject({ email: z.email(), address: line }),
-    dpo: z.strictObject({ name: line, email: z.email() }),
+    dpo: z
+      .strictObject({ name: line, email: z.email() })
+      .optional()
+      .meta({ description: 'left out where none is appointed: GDPR Art. 37 asks it of some, FADP Art. 10 of none' }),
     jurisdiction: id.meta({ description: 'a file in jurisdictions/' }),
     languages: setOf(z.enum(languages)).min(1),
     leaseSeconds: z.int().min(1).max(3600).meta({ description: 'how long a permit may be used; 5 by default' }),
