@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,8 +8,9 @@ import { stripVTControlCharacters } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { planController } from '../src/cli/init/controller-file.ts';
-import type { Answers } from '../src/cli/init/questions.ts';
+import { answersOf, questionsFor, type Answers } from '../src/cli/init/questions.ts';
 import { projectFolder } from '../src/config.ts';
+import { connect } from '../src/kernel/database/client.ts';
 import { bareEnvironment, runSource, type Ran } from './support/command.ts';
 import { freshDatabase } from './support/database.ts';
 
@@ -35,6 +36,7 @@ const answers = {
 const flags = (more: Record<string, string> = {}): string[] =>
   Object.entries({ ...answers, ...more }).flatMap(([name, value]) => [`--${name}`, value]);
 
+const cli = join(projectFolder, 'src', 'cli.ts');
 const init = (folder: string, words: readonly string[], env: Record<string, string> = {}): Promise<Ran> =>
   runSource('cli.ts', ['init', folder, ...words], { env });
 
@@ -99,6 +101,7 @@ test('with flags a fresh folder is set up, what is printed works against the ser
   expect(statSync(join(folder, '.env')).mode & 0o777).toBe(0o600);
   expect(first.stdout).toContain('smtp://eva:…@127.0.0.1:2525');
   expect(first.stdout).toContain('civicrm.settings.php');
+  expect(first.stdout).toContain(`copy of ${join(folder, '.askfirst', 'key-encryption-keys')} elsewhere`);
 
   const secret = /^ASKFIRST_CLIENT_SECRET=(\S+)$/m.exec(first.stdout)![1]!;
   const kept = spawnSync('grep', ['-rlF', secret, folder], { encoding: 'utf8' });
@@ -124,7 +127,8 @@ test('with flags a fresh folder is set up, what is printed works against the ser
     expect(second.code, second.stderr).toBe(0);
     expect(second.stdout).toContain('controller.yaml\n  stays as it is\n.env\n  stays as it is');
     expect(second.stdout).toMatch(/is active already/);
-    expect(second.stdout).toMatch(/the client crm\.\w+ is there; its secret was shown once/);
+    expect(second.stdout).toMatch(/the client crm\.\w+ is there; its secret was handed out when it was made/);
+    expect(second.stdout).toContain('civicrm.settings.php');
     expect(second.stdout).not.toContain('ASKFIRST_CLIENT_SECRET=');
     expect(second.stdout).toContain('start it anew');
     expect([
@@ -150,34 +154,65 @@ test('without a terminal every flag that is missing is named, and nothing is wri
   const folder = join(root, 'missing');
   const ran = await init(folder, ['--name', 'Verein', '--yes']);
   expect(ran.code).toBe(2);
-  expect(ran.stderr.split('\n')[0]).toContain('missing: --email, --address, --dpo-name, --dpo-email, --jurisdiction');
+  expect(ran.stderr.split('\n')[0]).toContain('missing: --email, --address, --jurisdiction');
   expect(await init(folder, flags())).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') });
   expect(await init(folder, [...flags({ email: 'nobody' }), '--yes'])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('--email: '),
   });
+  const lonely = () => answersOf(questionsFor(['ch']), { ...answers, 'dpo-email': '' }, {});
+  expect(lonely).toThrow('--dpo-name and --dpo-email go together');
   expect(existsSync(join(folder, '.env'))).toBe(false);
   expect(existsSync(join(folder, 'policies'))).toBe(false);
   expect(existsSync(join(folder, '.askfirst'))).toBe(false);
 });
 
-test('a database of one’s own is used, with a key-encryption key made for it, and the secret goes to the named file alone', async () => {
+test('on a database of one’s own, with a law of one’s own and no DPO, the secret reaches the named file whatever becomes of the output', async () => {
   const folder = join(root, 'own database');
   const database = await freshDatabase();
+  const owner = connect(database.urls.owner, { connections: 1 });
+  const clients = async () => (await owner.read<{ id: string }>('select id from client')).map(({ id }) => id);
   try {
+    cpSync(join(projectFolder, 'policies'), join(folder, 'policies'), { recursive: true });
+    const laws = join(folder, 'policies', 'jurisdictions');
+    writeFileSync(join(laws, 'at.yaml'), readFileSync(join(laws, 'eu.yaml'), 'utf8').replace('id: eu', 'id: at'));
     const env = { DATABASE_URL: database.urls.app, KEYS_DATABASE_URL: database.urls.keys };
-    const ran = await init(folder, [...flags({ crm: 'suitecrm' }), '--yes', '--secret-to', 'crm.secret'], env);
-    expect(ran.code, ran.stderr).toBe(0);
-    expect(ran.stdout).toContain('config_override.php');
-    expect(ran.stdout).not.toContain('ASKFIRST_CLIENT_SECRET=');
-    expect(readFileSync(join(folder, 'crm.secret'), 'utf8')).toMatch(
-      /^ASKFIRST_CLIENT_ID=crm\.\w+\nASKFIRST_CLIENT_SECRET=\S+\n$/,
-    );
-    expect(statSync(join(folder, 'crm.secret')).mode & 0o777).toBe(0o600);
+    const { 'dpo-name': _name, 'dpo-email': _email, ...own } = { ...answers, jurisdiction: 'at', crm: 'suitecrm' };
+    const words = [...Object.entries(own).flatMap(([name, value]) => [`--${name}`, value]), '--yes'];
+
+    writeFileSync(join(folder, 'notes'), 'mine');
+    const refused = await init(folder, [...words, '--secret-to', 'notes'], env);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/notes is there already.*no client/) });
+    expect([await clients(), readFileSync(join(folder, 'notes'), 'utf8')]).toEqual([[], 'mine']);
     expect(readFileSync(join(folder, 'key-encryption-keys'), 'utf8')).toMatch(/^1:\S{44}\n$/);
     expect(readFileSync(join(folder, '.env'), 'utf8')).toContain('\nKEY_ENCRYPTION_KEYS_FILE=./key-encryption-keys\n');
     expect(existsSync(join(folder, '.askfirst'))).toBe(false);
+    expect(controllerOf(folder)).toMatchObject({ name: answers.name, jurisdiction: 'at' });
+    expect(controllerOf(folder).dpo).toBeUndefined();
+    expect(readFileSync(join(folder, 'policies', 'controller.yaml'), 'utf8')).not.toContain('dpo@example.org');
+
+    // As `| head` does, at the first line.
+    const cut = spawn(process.execPath, [cli, 'init', folder, '--yes', '--secret-to', 'crm.secret'], {
+      env: bareEnvironment(env),
+      cwd: projectFolder,
+    });
+    cut.stdout.once('data', () => cut.stdout.destroy());
+    cut.stderr.destroy();
+    expect(await new Promise((resolve) => cut.once('close', resolve))).toBe(0);
+    const [clientId] = await clients();
+    expect(readFileSync(join(folder, 'crm.secret'), 'utf8')).toMatch(
+      new RegExp(`^ASKFIRST_CLIENT_ID=${clientId}\\nASKFIRST_CLIENT_SECRET=\\S+\\n$`),
+    );
+    expect(statSync(join(folder, 'crm.secret')).mode & 0o777).toBe(0o600);
+
+    const again = await init(folder, ['--yes', '--secret-to', 'crm.secret'], env);
+    expect(again.code, again.stderr).toBe(0);
+    expect(again.stdout).toContain('config_override.php');
+    expect(again.stdout).not.toContain('ASKFIRST_CLIENT_SECRET=');
+    expect(again.stdout).toContain(`copy of ${join(folder, 'key-encryption-keys')} elsewhere`);
+    expect(await clients()).toEqual([clientId]);
   } finally {
+    await owner.end();
     await database.drop();
   }
 });
@@ -188,9 +223,7 @@ test.skipIf(!hasScript)(
   'on a terminal the eight questions are asked, a wrong answer again, and what would be written is shown first',
   async () => {
     const folder = join(root, 'typed');
-    const command = [process.execPath, join(projectFolder, 'src', 'cli.ts'), 'init', folder]
-      .map((word) => `'${word}'`)
-      .join(' ');
+    const command = [process.execPath, cli, 'init', folder].map((word) => `'${word}'`).join(' ');
     /** Types each answer when its question stands there, as a person does. */
     const run = async (steps: readonly (readonly [question: string, typed: string])[]) => {
       const child = spawn('script', ['-qec', command, '/dev/null'], { env: bareEnvironment(), cwd: root });
@@ -212,9 +245,10 @@ test.skipIf(!hasScript)(
       ['E-mail: ', 'nobody'],
       ['E-mail: ', answers.email],
       ['one line: ', answers.address],
-      ['Name: ', answers['dpo-name']],
+      ['nobody is appointed: ', answers['dpo-name']],
+      ['e-mail: ', ''],
       ['e-mail: ', answers['dpo-email']],
-      ['eu, ch, uk: ', 'ch'],
+      ['ch, eu, uk: ', 'ch'],
       ['machine only: ', ''],
       ['by mail: ', ''],
       ['[./key-backups]: ', ''],

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { lacksKeyEncryptionKey, projectFolder } from '../config.ts';
 import { newKeyEncryptionKey } from '../kernel/crypto/key-encryption.ts';
@@ -7,18 +7,10 @@ import { assertDurable } from '../kernel/database/client.ts';
 import { migrate } from '../kernel/database/migrate.ts';
 import { activatePolicies, loadCatalogue } from '../policies/index.ts';
 import { createClient, listClients } from '../systems/index.ts';
-import { copyDefaultPack, knownController, planController } from './init/controller-file.ts';
+import { copyDefaultPack, knownController, knownJurisdictions, planController } from './init/controller-file.ts';
 import { knownEnvironment, planEnvironment, writePrivately } from './init/environment-file.ts';
 import { crmScopes, firstSystem, instructions } from './init/first-system.ts';
-import {
-  answersOf,
-  converse,
-  shown,
-  type Answers,
-  type Conversation,
-  type crms,
-  type Known,
-} from './init/questions.ts';
+import { answersOf, converse, questionsFor, shown, type Answers, type crms, type Known } from './init/questions.ts';
 import { withInstallation, withOpened, type Installation } from './installation.ts';
 import { print, remark } from './print.ts';
 import { UsageError } from './usage-error.ts';
@@ -35,7 +27,7 @@ const summary = ({ controller, environment }: Plan): string[] => [
   controller.path,
   ...(controller.changes.length === 0
     ? ['  stays as it is']
-    : controller.changes.map(({ member, from, to }) => `  ${member}: ${from ?? '(nothing)'} -> ${to}`)),
+    : controller.changes.map(({ member, from, to }) => `  ${member}: ${from ?? '(nothing)'} -> ${to ?? '(nothing)'}`)),
   environment.path,
   ...environment.added.map(([name, value]) => `  + ${name}=${shown(name, value)}`),
   ...environment.kept.map(
@@ -44,19 +36,34 @@ const summary = ({ controller, environment }: Plan): string[] => [
   ...(environment.added.length + environment.kept.length === 0 ? ['  stays as it is'] : []),
 ];
 
-const answer = async (options: InitOptions, existing: Known, terminal: Conversation | undefined): Promise<Answers> => {
-  const { yes: _yes, force: _force, 'secret-to': _file, ...flags } = options;
-  const answers = terminal ? await terminal.ask(flags, existing) : answersOf(flags, existing);
-  if (answers['mail-url'] !== '' && answers['mail-from'] === '')
-    throw new UsageError('--mail-from: required with --mail-url');
-  return answers;
+/** A file that is there may be anything: it is never overwritten. */
+const openPrivately = (file: string): number => {
+  try {
+    return openSync(file, 'wx', 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw new Error(`${file} is there already and stays as it is; no client was made: name another file`);
+  }
 };
 
-/** A file that is there may be anything: it is never overwritten. */
-const hand = (credentials: string[], file: string | undefined): string[] => {
-  if (file === undefined) return credentials;
-  writeFileSync(file, `${credentials.join('\n')}\n`, { mode: 0o600, flag: 'wx' });
-  return [`. ${resolve(file)}   # the two lines are in this file and nowhere else`];
+/** Makes the client; its secret is answered once, so the file that is to take it must be there before. */
+const makeClient = async (make: () => ReturnType<typeof createClient>, file: string | undefined): Promise<string[]> => {
+  const opened = file === undefined ? undefined : { file, descriptor: openPrivately(file) };
+  try {
+    const { clientId, clientSecret } = await make().catch((error: unknown) => {
+      if (opened) rmSync(opened.file);
+      throw error;
+    });
+    const credentials = [`ASKFIRST_CLIENT_ID=${clientId}`, `ASKFIRST_CLIENT_SECRET=${clientSecret}`];
+    if (!opened) {
+      remark('The secret is shown this once: only its hash is stored.');
+      return credentials;
+    }
+    writeFileSync(opened.descriptor, `${credentials.join('\n')}\n`);
+    return [`. ${resolve(opened.file)}   # the two lines are in this file and nowhere else`];
+  } finally {
+    if (opened) closeSync(opened.descriptor);
+  }
 };
 
 /** Database, policies and the first system's client, each only where it is not there yet; and what to paste where. */
@@ -80,17 +87,19 @@ const setUp = async (
     if (own.length > 0) {
       const ids = own.map(({ clientId }) => clientId).join(', ');
       credentials = [
-        `  # the client ${ids} is there; its secret was shown once. A new one: askfirst clients create ${system} --scope …`,
+        `  # the client ${ids} is there; its secret was handed out when it was made. A new one: askfirst clients create ${system} --scope …`,
       ];
     } else {
-      const made = await createClient({ database, systems: catalogue.systems }, { system, scopes: crmScopes });
-      const lines = [`ASKFIRST_CLIENT_ID=${made.clientId}`, `ASKFIRST_CLIENT_SECRET=${made.clientSecret}`];
-      credentials = hand(lines, secretFile);
-      if (secretFile === undefined) remark('The secret is shown this once: only its hash is stored.');
+      const make = () => createClient({ database, systems: catalogue.systems }, { system, scopes: crmScopes });
+      credentials = await makeClient(make, secretFile);
     }
     const url = settings.baseUrl ?? `http://${settings.host}:${settings.port}`;
     print('', ...instructions(catalogue, { system, crm: crm as (typeof crms)[number], url, credentials }));
   });
+  // Ours, or the one made for a server of one's own.
+  const keyEncryptionKeys = [join(settings.dataFolder, 'key-encryption-keys'), resolve(keyFile)].find(existsSync);
+  if (keyEncryptionKeys !== undefined)
+    print('', `Keep a copy of ${keyEncryptionKeys} elsewhere: without it no stored personal data can be read.`);
   const notes = join(settings.dataFolder, 'running');
   const runs = existsSync(notes) && livingNotes(notes).length > 0;
   const start =
@@ -110,11 +119,13 @@ const setUp = async (
 export const init = async (folder: string, options: InitOptions): Promise<boolean> => {
   mkdirSync(folder, { recursive: true });
   process.chdir(folder);
-  const terminal = process.stdin.isTTY && !options.yes ? converse() : undefined;
+  const questions = questionsFor(knownJurisdictions(policiesFolder));
+  const terminal = process.stdin.isTTY && !options.yes ? converse(questions) : undefined;
   let answers: Answers;
   try {
     const existing = { ...knownEnvironment(), ...knownController(policiesFolder) };
-    answers = await answer(options, existing, terminal);
+    const { yes: _yes, force: _force, 'secret-to': _file, ...flags } = options;
+    answers = terminal ? await terminal.ask(flags, existing) : answersOf(questions, flags, existing);
     if (!terminal && !options.yes) throw new UsageError('nobody can be asked here whether to write: --yes');
     const keyFileIsNew = lacksKeyEncryptionKey();
     const more = keyFileIsNew

@@ -1,5 +1,5 @@
 import { cpSync, existsSync, readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { projectFolder } from '../../config.ts';
 import type { Answers, Known } from './questions.ts';
@@ -33,13 +33,23 @@ const idOf = (name: string): string =>
     .replaceAll(/^[^a-z]+|-+$/g, '')
     .slice(0, 64) || 'controller';
 
-export type Change = { member: string; from: string | undefined; to: string };
+/** `to` undefined: the member goes. */
+export type Change = { member: string; from: string | undefined; to: string | undefined };
 
 /** The default pack is copied where a folder has no policies; what is there is never touched by this. */
 export const copyDefaultPack = (policiesFolder: string): boolean => {
   if (existsSync(policiesFolder) && readdirSync(policiesFolder).length > 0) return false;
   cpSync(join(projectFolder, 'policies'), policiesFolder, { recursive: true });
   return true;
+};
+
+/** The laws that the folder's policies know, or those of the default pack where there are none yet. */
+export const knownJurisdictions = (policiesFolder: string): string[] => {
+  const own = join(policiesFolder, 'jurisdictions');
+  return readdirSync(existsSync(own) ? own : join(projectFolder, 'policies', 'jurisdictions'))
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => basename(file, '.yaml'))
+    .toSorted();
 };
 
 const pathOf = (policiesFolder: string): string => join(policiesFolder, 'controller.yaml');
@@ -74,14 +84,15 @@ export const planController = (
 ): { path: string; text: string; changes: Change[]; conflicts: Change[] } => {
   const { document, valueOf } = readDocument(policiesFolder);
   const untouched = valueOf('id') === example['id'];
-  const wanted: Record<string, string> = Object.fromEntries(
-    Object.entries(members).map(([member, flag]) => [member, answers[flag]]),
+  const wanted: Record<string, string | undefined> = Object.fromEntries(
+    Object.entries(members).map(([member, flag]) => [member, answers[flag] || undefined]),
   );
   if (untouched) wanted['id'] = idOf(answers.name);
   const changes = Object.entries(wanted)
     .map(([member, to]) => ({ member, from: valueOf(member), to }))
     .filter(({ from, to }) => from !== to);
-  for (const { member, to } of changes) document.setIn(member.split('.'), to);
+  for (const { member, to } of changes) if (to !== undefined) document.setIn(member.split('.'), to);
+  if (wanted['dpo.name'] === undefined) document.delete('dpo');
   return {
     path: pathOf(policiesFolder),
     text: document.toString({ lineWidth: 0 }),

@@ -10,6 +10,10 @@ const variables = {
   MAIL_FROM: ['mail-from', 'The sender of all mail.'],
   KEY_BACKUP_FOLDER: ['key-backups', 'Nightly backups of the key store. Keep them out of every backup of the data.'],
   KEY_BACKUP_DAYS: ['key-backup-days', 'Older ones are removed: from them erased people could be brought back.'],
+  ASKFIRST_CRM: [
+    'crm',
+    'The system that asks first. Only "askfirst init" reads this: it says where its secret belongs.',
+  ],
 } as const;
 
 const existing = (): Record<string, string | undefined> =>
