@@ -293,6 +293,7 @@ const beyondGuessing = new Set([
   'answerReview',
   'confirmConsent',
   'unlink',
+  'requestReview',
 ]);
 
 test('every operation was asked, was answered well and was refused', () => {

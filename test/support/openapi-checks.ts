@@ -57,9 +57,13 @@ const parsed = (text: string): any => {
 };
 
 export const createJudge = (document: object, operations: readonly Operation[]): Judge => {
+  // One segment more, and a request is another operation's: /v1/reviews/x names a review.
+  const inPaths = operations.flatMap(({ parameters }) =>
+    parameters.filter((one) => one.in === 'path').map(({ name }) => name),
+  );
   const known = new Map(
     operations.map((operation) => {
-      const names = new Set([...wholes, ...operation.parameters.map(({ name }) => name)]);
+      const names = new Set([...wholes, ...inPaths, ...operation.parameters.map(({ name }) => name)]);
       if (operation.body) namesIn(document, operation.body.schema, names);
       return [operation.id, names] as const;
     }),
