@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
+import type { QueueWorker } from '../src/kernel/queue-worker.ts';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { systemClock, testClock, type Clock } from '../src/kernel/clock.ts';
 import { localKeyEncryption, newKeyEncryptionKey } from '../src/kernel/crypto/key-encryption.ts';
@@ -21,7 +22,6 @@ import {
   pullObligations,
   setEndpoint,
   SystemPulls,
-  type DeliveryWorker,
   type Obligation,
 } from '../src/systems/index.ts';
 import { leaseForDelivery, type Addressed } from '../src/systems/lease-obligations.ts';
@@ -95,7 +95,7 @@ const register = (system: string, url: string, clock: Clock = systemClock) =>
 
 type WorkerDeps = Parameters<typeof createDeliveryWorker>[0];
 
-const work = (overrides: Partial<WorkerDeps> = {}): DeliveryWorker => {
+const work = (overrides: Partial<WorkerDeps> = {}): QueueWorker => {
   const worker = createDeliveryWorker({
     database,
     keys,

@@ -2,6 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { KeyStore } from '../kernel/crypto/key-store.ts';
 import type { Database } from '../kernel/database/client.ts';
 import { AppError } from '../kernel/errors.ts';
+import { createQueueWorker, type QueueWorker } from '../kernel/queue-worker.ts';
 import { acknowledgeObligation, type Informed, type OnAcknowledged } from './acknowledge-obligation.ts';
 import { createDeliverySlots } from './delivery-slots.ts';
 import { openSecrets } from './endpoint-secret.ts';
@@ -13,14 +14,6 @@ import { retryDelaySeconds } from './retry-delay.ts';
 import { informedSchema } from './schema.ts';
 import type { SendOutcome, SendWebhook } from './send-webhook.ts';
 import { webhookHeaders } from './sign-webhook.ts';
-
-export type DeliveryWorker = {
-  start(): void;
-  /** Call after a commit that created obligations: delivery begins within milliseconds instead of at the next look. */
-  wake(): void;
-  /** Takes no more and resolves when all that is under way has been written back. */
-  stop(): Promise<void>;
-};
 
 type Deps = {
   database: Database;
@@ -66,15 +59,10 @@ const problemOf = (outcome: SendOutcome): string | null => {
  * one: an obligation has one holder at a time. `{"acknowledged": true}` in a 2xx answer confirms at once; another 2xx is a receipt, after
  * which the system confirms by its own call. What fails is tried again, for ever.
  */
-export const createDeliveryWorker = (deps: Deps): DeliveryWorker => {
+export const createDeliveryWorker = (deps: Deps): QueueWorker => {
   const { database, clock, log } = deps;
   const slots = createDeliverySlots(clock, maxPerSystem);
-  const underWay = new Set<Promise<void>>();
   let key: Buffer | undefined;
-  let running = false;
-  let looking: Promise<void> | undefined;
-  let lookAgain = false;
-  let timer: NodeJS.Timeout | undefined;
 
   const attempt = async (
     obligation: Addressed,
@@ -129,54 +117,27 @@ export const createDeliveryWorker = (deps: Deps): DeliveryWorker => {
           log.warn({ err: error, obligationId: obligation.id }, 'the outcome of a delivery was not recorded');
         }
         slots.give(obligation.system, outcome);
-        wake();
+        worker.wake();
       }),
     );
   };
 
-  const look = async (): Promise<void> => {
-    do {
-      lookAgain = false;
-      const total = maxInFlight - slots.inFlight();
-      if (total <= 0) return; // each delivery that ends looks again
-      const systems = [...(await deps.systems())].filter(([, { kind }]) => kind === 'webhook').map(([id]) => id);
-      const leasedAt = performance.now();
-      const obligations = await leaseForDelivery(database, {
-        systems,
-        total,
-        perSystem: maxPerSystem,
-        limits: slots.limits(),
-      });
-      if (obligations.length === 0) continue;
-      const delivery = deliver(obligations, leasedAt).finally(() => underWay.delete(delivery));
-      underWay.add(delivery);
-    } while (lookAgain);
+  /** All that was leased is one piece of work; each delivery that ends wakes us, so that a slow system holds up no other. */
+  const take = async (): Promise<(() => Promise<void>)[]> => {
+    const total = maxInFlight - slots.inFlight();
+    if (total <= 0) return [];
+    const systems = [...(await deps.systems())].filter(([, { kind }]) => kind === 'webhook').map(([id]) => id);
+    const leasedAt = performance.now();
+    const limits = { systems, total, perSystem: maxPerSystem, limits: slots.limits() };
+    const obligations = await leaseForDelivery(database, limits);
+    return obligations.length === 0 ? [] : [() => deliver(obligations, leasedAt)];
   };
 
-  const wake = (): void => {
-    if (!running) return;
-    lookAgain = true;
-    looking ??= look()
-      .catch((error: unknown) => log.warn({ err: error }, 'obligations wait: the queue cannot be read'))
-      .finally(() => {
-        looking = undefined;
-        if (lookAgain) wake();
-      });
-  };
-
-  return {
-    wake,
-    start: () => {
-      running = true;
-      timer = setInterval(wake, lookEveryMs);
-      wake();
-    },
-    stop: async () => {
-      running = false;
-      lookAgain = false;
-      clearInterval(timer);
-      await looking;
-      await Promise.all(underWay);
-    },
-  };
+  const worker = createQueueWorker({
+    everyMs: lookEveryMs,
+    maxInFlight,
+    take,
+    failed: (error) => log.warn({ err: error }, 'obligations wait: the queue cannot be read'),
+  });
+  return worker;
 };

@@ -5,7 +5,7 @@ export { bringInformForward, runningClocks } from './open-informs.ts';
 export { countObligations } from './count-obligations.ts';
 export { collectionRoutes } from './collection-routes.ts';
 export { createClient, registerOutsideClient } from './create-client.ts';
-export { createDeliveryWorker, type DeliveryWorker } from './deliver-obligations.ts';
+export { createDeliveryWorker } from './deliver-obligations.ts';
 export { describeObligations } from './describe-obligations.ts';
 export * from './errors.ts';
 export { findOutsideClient } from './find-outside-client.ts';
